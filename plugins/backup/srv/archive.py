@@ -1,0 +1,315 @@
+"""The archive writer: a gzip-compressed tar that any `tar` unpacks and that carries its own list of digests."""
+
+# Names are any bytes and every step has a descriptor: plain strings, not Path objects.
+# ruff: noqa: PTH100, PTH108, PTH115, PTH118, PTH120
+
+from __future__ import annotations
+
+import grp
+import hashlib
+import os
+import pwd
+import re
+import stat
+import tarfile
+import zlib
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from contextlib import suppress
+from dataclasses import dataclass, field
+from functools import lru_cache
+
+from raa.rpath_error import InvalidInput, OperationFailed
+from raaplugins.backup.srv import verify as proof
+from raaplugins.backup.srv.selection import Entry, sentence
+from raaplugins.backup.srv.store import shown, trouble
+
+LEVEL = 6
+_TOKEN = re.compile(r"[A-Za-z0-9_+-]{1,64}")
+_OPEN = os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_NOCTTY | os.O_CLOEXEC
+
+#: told (bytes of content stored so far, path in work); raises to stop the backup
+Progress = Callable[[int, str], None]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Result:
+    """A written and proven archive, still under its temporary name; `bytes` and `sha256` are those of that file."""
+
+    path: str
+    bytes: int
+    sha256: str
+    members: int
+    #: what could not be stored as it was: (path, sentence)
+    problems: list[tuple[str, str]]
+
+
+def write_archive(
+    destination_dir: str,
+    final_name: str,
+    entries: Iterable[Entry],
+    metadata: Mapping[str, str],
+    notes: Sequence[str],
+    token: str,
+    progress: Progress,
+) -> Result:
+    """Write the entries to a temporary file beside the final name, and prove it by reading it back.
+
+    `notes` is read after the last entry, so it may be a list that the entries fill. A file that cannot be stored as it
+    is never ends the backup: it is named in the result. `progress` hears of each entry before it is opened and after
+    each piece read; while the archive is read back the bytes stand still and the path is empty. On every way out but
+    the good one the temporary file is gone. Raises `OperationFailed` with a sentence on what to do.
+    """
+    if "/" in final_name or "\0" in final_name or not final_name or not _TOKEN.fullmatch(token):
+        raise InvalidInput(
+            "An archive's name is a plain file name, and its token has letters, digits, +, - and _ only."
+        )
+    if flawed := [name for name in metadata if not name or "=" in name or "\n" in name]:
+        raise InvalidInput(f"A metadata name is not empty and holds neither = nor a line break: {flawed[0]!r}.")
+    path = os.path.join(os.path.abspath(destination_dir), f".{final_name}.{token}.part")
+    sink: _Sink | None = None
+    try:
+        sink = _Sink(path)
+        writer = _Writer(sink, progress)
+        about = proof.metadata_text(metadata)
+        writer.text(proof.METADATA, about)
+        writer.manifest += proof.manifest_line(proof.METADATA.encode(), hashlib.sha256(about).digest())
+        for entry in entries:
+            writer.add(entry)
+        writer.list_contents([*notes, *(f"not as it was: {name} ({text})" for name, text in writer.problems)])
+        sink.finish()
+        report = proof.verify(path, lambda _read: progress(writer.stored, ""), sink.digest.hexdigest())
+        if not report.ok:
+            name, text = report.problems[0]
+            raise OperationFailed(
+                f"The archive read back from {shown(destination_dir)} is not what was written "
+                f"({shown(name) or 'archive'}: {text}). Check that disk or network share, then make a new backup."
+            )
+        return Result(
+            path=path, bytes=report.bytes, sha256=report.sha256, members=report.members, problems=writer.problems
+        )
+    except BaseException:
+        if sink:
+            sink.discard()
+        raise
+    finally:
+        if sink:
+            sink.close()
+
+
+class _Sink:
+    """The temporary file: takes plain bytes, compresses, counts and digests what reaches the disk."""
+
+    def __init__(self, path: str) -> None:
+        self.digest = hashlib.sha256()
+        self._path = path
+        self._folder = os.path.dirname(path)
+        self._written = 0
+        self._pack = zlib.compressobj(LEVEL, zlib.DEFLATED, wbits=31)
+        try:
+            self._fd = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW | os.O_CLOEXEC, 0o600)
+        except OSError as error:
+            raise trouble(error, self._folder) from error
+        found = os.fstat(self._fd)
+        self.identity = found.st_dev, found.st_ino
+
+    def write(self, data: bytes) -> None:
+        self._store(self._pack.compress(data))
+
+    def finish(self) -> None:
+        self._store(self._pack.flush())
+        try:
+            os.fsync(self._fd)
+        except OSError as error:
+            raise trouble(error, self._folder, self._written) from error
+        # the proof is to read the disk, not this machine's memory of it; where that cannot be asked for, so be it
+        with suppress(OSError):
+            os.posix_fadvise(self._fd, 0, 0, os.POSIX_FADV_DONTNEED)
+
+    def discard(self) -> None:
+        # the failure that led here is the one to report; the next clean-up takes what stays
+        with suppress(OSError):
+            os.unlink(self._path)
+
+    def close(self) -> None:
+        os.close(self._fd)
+
+    def _store(self, data: bytes) -> None:
+        self.digest.update(data)
+        left = memoryview(data)
+        try:
+            while left:
+                done = os.write(self._fd, left)
+                self._written += done
+                left = left[done:]
+        except OSError as error:
+            raise trouble(error, self._folder, self._written) from error
+
+
+@dataclass(slots=True)
+class _Writer:
+    sink: _Sink
+    progress: Progress
+    stored: int = 0
+    problems: list[tuple[str, str]] = field(default_factory=list)
+    manifest: bytearray = field(default_factory=bytearray)
+    #: files of several names: (device, inode) -> (path read, member's name, digest)
+    _linked: dict[tuple[int, int], tuple[str, str, bytes]] = field(default_factory=dict)
+
+    def text(self, name: str, data: bytes) -> None:
+        member = tarfile.TarInfo(name)
+        member.size = len(data)
+        member.mode = 0o600
+        member.uname = member.gname = "root"
+        self.sink.write(_header(member, 0) + data + bytes(-len(data) % tarfile.BLOCKSIZE))
+
+    def list_contents(self, remarks: Iterable[str]) -> None:
+        comments = b"".join(b"# " + proof.escape(os.fsencode(remark)) + b"\n" for remark in remarks)
+        self.text(proof.MANIFEST, comments + bytes(self.manifest))
+        self.sink.write(bytes(tarfile.RECORDSIZE))
+
+    def add(self, entry: Entry) -> None:
+        self.progress(self.stored, entry.path)
+        name = entry.path.lstrip("/") or "."
+        if name in (proof.METADATA, proof.MANIFEST):
+            self._problem(entry, "its name is one that the archive needs for itself")
+            return
+        fd, target = -1, ""
+        try:
+            found = os.lstat(entry.source)
+            if stat.S_ISLNK(found.st_mode):
+                target = os.readlink(entry.source)
+            elif stat.S_ISREG(found.st_mode):
+                fd = os.open(entry.source, _OPEN)
+                found = os.fstat(fd)  # what was opened, whatever the name meant a moment before
+        except OSError as error:
+            self._problem(entry, sentence(error))
+            _close(fd)
+            return
+        try:
+            # to sha256sum a lone dash is its standard input
+            self._store(entry, "./-" if name == "-" else name, found, fd, target)
+        finally:
+            _close(fd)
+
+    def _store(self, entry: Entry, name: str, found: os.stat_result, fd: int, target: str) -> None:
+        identity = found.st_dev, found.st_ino
+        member = _member(name, found if entry.source == entry.path else _live(entry, found))
+        if stat.S_ISLNK(found.st_mode):
+            member.type, member.linkname = tarfile.SYMTYPE, target
+            self.sink.write(_header(member, found.st_mtime_ns))
+        elif stat.S_ISDIR(found.st_mode):
+            member.type = tarfile.DIRTYPE
+            self.sink.write(_header(member, found.st_mtime_ns))
+        elif not stat.S_ISREG(found.st_mode) or fd < 0:
+            self._problem(entry, "something else has taken its place that is not a file, a folder or a link")
+        elif identity == self.sink.identity:
+            return  # the archive does not hold itself
+        elif (known := self._linked.get(identity)) and _same(known[0], identity):
+            member.type, member.linkname = tarfile.LNKTYPE, known[1]
+            self.sink.write(_header(member, found.st_mtime_ns))
+            self._listed(name, known[2])
+        else:
+            member.size = found.st_size
+            self.sink.write(_header(member, found.st_mtime_ns))
+            digest = self._content(entry, fd, found)
+            self._listed(name, digest)
+            if found.st_nlink > 1:
+                self._linked[identity] = entry.source, name, digest
+
+    def _content(self, entry: Entry, fd: int, before: os.stat_result) -> bytes:
+        digest = hashlib.sha256()
+        left = before.st_size
+        trouble_read = ""
+        while left:
+            try:
+                data = b"" if trouble_read else os.read(fd, min(left, proof.CHUNK))
+            except OSError as error:
+                data, trouble_read = b"", f"{sentence(error)}; zeros stand for the rest of it"
+            if not data:  # the header has promised the size
+                trouble_read = trouble_read or "it became shorter while it was read; zeros stand for the rest of it"
+                data = bytes(min(left, proof.CHUNK))
+            digest.update(data)
+            self.sink.write(data)
+            left -= len(data)
+            self.stored += len(data)
+            self.progress(self.stored, entry.path)
+        self.sink.write(bytes(-before.st_size % tarfile.BLOCKSIZE))
+        if text := trouble_read or _changed(fd, before):
+            self._problem(entry, text)
+        return digest.digest()
+
+    def _listed(self, name: str, digest: bytes) -> None:
+        self.manifest += proof.manifest_line(os.fsencode(name), digest)
+
+    def _problem(self, entry: Entry, text: str) -> None:
+        self.problems.append((entry.path, text))
+
+
+def _changed(fd: int, before: os.stat_result) -> str:
+    try:
+        after = os.fstat(fd)
+    except OSError as error:
+        return sentence(error)
+    same = (after.st_size, after.st_mtime_ns) == (before.st_size, before.st_mtime_ns)
+    return "" if same else "it changed while it was read, so the copy may not fit together"
+
+
+def _close(fd: int) -> None:
+    if fd >= 0:
+        os.close(fd)
+
+
+def _live(entry: Entry, found: os.stat_result) -> os.stat_result:
+    # a snapshot stands in for the content of the live file, which keeps its owner and permissions
+    try:
+        live = os.lstat(entry.path)
+    except OSError:
+        return found
+    return live if stat.S_ISREG(live.st_mode) else found
+
+
+def _same(path: str, identity: tuple[int, int]) -> bool:
+    try:
+        found = os.lstat(path)
+    except OSError:
+        return False
+    return (found.st_dev, found.st_ino) == identity
+
+
+def _member(name: str, found: os.stat_result) -> tarfile.TarInfo:
+    member = tarfile.TarInfo(name)
+    member.mode = stat.S_IMODE(found.st_mode)
+    member.uid, member.gid = found.st_uid, found.st_gid
+    member.uname, member.gname = _user(found.st_uid), _group(found.st_gid)
+    return member
+
+
+def _header(member: tarfile.TarInfo, mtime_ns: int) -> bytes:
+    # Names go into GNU headers, as the bytes they are: in pax they would be declared UTF-8, which they need not be, and
+    # tar answers the declaration that they are not with a warning. Only the fraction of a second needs pax.
+    member.mtime = mtime_ns // 10**9
+    header = member.tobuf(tarfile.GNU_FORMAT, "utf-8", "surrogateescape")
+    seconds, fraction = divmod(abs(mtime_ns), 10**9)
+    if not fraction:
+        return header
+    record = f" mtime={'-' if mtime_ns < 0 else ''}{seconds}.{fraction:09}\n"
+    size = len(record) + 2  # the record's own length is part of it, here always of two digits
+    extra = tarfile.TarInfo("././@PaxHeader")
+    extra.type, extra.size = tarfile.XHDTYPE, size
+    return extra.tobuf(tarfile.USTAR_FORMAT) + f"{size}{record}".encode().ljust(tarfile.BLOCKSIZE, b"\0") + header
+
+
+@lru_cache(maxsize=256)
+def _user(uid: int) -> str:
+    try:
+        return pwd.getpwuid(uid).pw_name
+    except KeyError:
+        return ""
+
+
+@lru_cache(maxsize=256)
+def _group(gid: int) -> str:
+    try:
+        return grp.getgrgid(gid).gr_name
+    except KeyError:
+        return ""

@@ -1,0 +1,7 @@
+"""`python -m raa.cli`."""
+
+import sys
+
+from raa.cli import main
+
+sys.exit(main())

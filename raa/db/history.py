@@ -1,0 +1,174 @@
+"""The ledger's reads: what is scheduled, what runs, what happened."""
+
+from __future__ import annotations
+
+from raa import values
+from raa.constants import STATES, TASK_SCHEDULED, UNFINISHED
+from raa.db.connection import Database, Row
+from raa.protocols import Values
+from raa.rpath_error import ItemNotFound
+
+_OPEN = "('" + "', '".join(UNFINISHED) + "')"
+_EXECUTION = (
+    "SELECT e.id AS exec_id, e.schedule_id, t.plugin, s.method, s.kind, s.created_by, o.due, o.kind AS run_kind, "
+    "e.attempt, e.state, e.reason, e.queued, e.started, e.ended, e.percent, e.message, e.error, e.started_by, "
+    "e.progress, "
+    "s.resource "
+    "FROM execution e JOIN schedule s ON s.id = e.schedule_id JOIN task t ON t.id = e.task_id "
+    "JOIN occurrence o ON o.id = e.occurrence_id "
+)
+_SCHEDULE = (
+    "SELECT s.id, s.task_id, t.plugin, s.method, s.args, s.kind, s.rule, s.policy, s.state, s.next_due, s.created, "
+    "s.created_by, s.resource, s.timeout FROM schedule s JOIN task t ON t.id = s.task_id "
+)
+
+
+class History:
+    """Reads of ledger.db as plain values; times are epoch seconds."""
+
+    def __init__(self, database: Database) -> None:
+        self.database = database
+
+    def schedules(self, plugin: str = "") -> list[Values]:
+        """Return the live schedules that will run by time, of one plugin or of all, by id."""
+        with self.database.read() as session:
+            rows = session.rows(
+                _SCHEDULE + "WHERE s.state IN ('armed', 'reserved') AND (?='' OR t.plugin=?) ORDER BY s.id",
+                plugin,
+                plugin,
+            )
+        return [_schedule(row) for row in rows]
+
+    def schedule(self, sched_id: int) -> Values:
+        """Return one schedule, live or not; raises `ItemNotFound`."""
+        with self.database.read() as session:
+            row = session.row(_SCHEDULE + "WHERE s.id=?", sched_id)
+        if row is None:
+            raise ItemNotFound(f"There is no schedule {sched_id}.")
+        return _schedule(row)
+
+    def due(self, now: float, limit: int = 200) -> list[Row]:
+        """Return rows of schedules due by `now`, earliest first, each with `unfinished` and `runs` counts."""
+        with self.database.read() as session:
+            return session.rows(
+                _SCHEDULE.replace(
+                    " FROM schedule s",
+                    ", (SELECT count(*) FROM execution e WHERE e.schedule_id=s.id AND e.state IN " + _OPEN + ") "
+                    "AS unfinished, (SELECT count(*) FROM execution e WHERE e.schedule_id=s.id) AS runs "
+                    "FROM schedule s",
+                )
+                + "WHERE s.next_due <= ? AND s.state='armed' ORDER BY s.next_due, s.id LIMIT ?",
+                now,
+                limit,
+            )
+
+    def next_due(self) -> float | None:
+        """Return the earliest due time of all."""
+        with self.database.read() as session:
+            found = session.value("SELECT min(next_due) FROM schedule WHERE next_due IS NOT NULL")
+        return None if found is None else float(found)
+
+    def open_executions(self) -> list[Row]:
+        """Return schedule rows joined with their unfinished executions, in due order."""
+        with self.database.read() as session:
+            return session.rows(
+                "SELECT s.id, s.task_id, t.plugin, s.method, s.args, s.resource, s.timeout, e.id AS exec_id, o.due, "
+                "o.kind AS run_kind, e.state, e.started_by, e.worker FROM execution e "
+                "JOIN schedule s ON s.id = e.schedule_id JOIN task t ON t.id = e.task_id "
+                f"JOIN occurrence o ON o.id = e.occurrence_id WHERE e.state IN {_OPEN} ORDER BY o.due, e.id"
+            )
+
+    def execution(self, exec_id: int) -> Values:
+        """Return one execution; raises `ItemNotFound`."""
+        with self.database.read() as session:
+            row = session.row(_EXECUTION + "WHERE e.id=?", exec_id)
+        if row is None:
+            raise ItemNotFound(f"There is no run {exec_id}.")
+        return _execution(row)
+
+    def executions(
+        self,
+        *,
+        plugin: str = "",
+        sched_id: int = 0,
+        open_only: bool = False,
+        calls: bool = False,
+        limit: int = 50,
+        offset: int = 0,
+    ) -> list[Values]:
+        """Return executions, newest first; calls are left out unless asked for."""
+        where, args = ["1=1"], []
+        if plugin:
+            where.append("t.plugin=?")
+            args.append(plugin)
+        if sched_id:
+            where.append("e.schedule_id=?")
+            args.append(str(sched_id))
+        if open_only:
+            where.append(f"e.state IN {_OPEN}")
+        if not calls:
+            where.append("s.kind != 'call'")
+        with self.database.read() as session:
+            rows = session.rows(
+                _EXECUTION + "WHERE " + " AND ".join(where) + " ORDER BY e.id DESC LIMIT ? OFFSET ?",
+                *args,
+                limit,
+                offset,
+            )
+        return [_execution(row) for row in rows]
+
+    def outcome(self, exec_id: int) -> Row | None:
+        """Return state, result and error text of an execution."""
+        with self.database.read() as session:
+            return session.row("SELECT state, reason, message, result, error FROM execution WHERE id=?", exec_id)
+
+    def status(self, sched_id: int) -> Values:
+        """Return the latest execution of a schedule in the classic form; a schedule that has not run is `queued`."""
+        with self.database.read() as session:
+            row = session.row(_EXECUTION + "WHERE e.schedule_id=? ORDER BY e.id DESC LIMIT 1", sched_id)
+        if row is not None:
+            return _execution(row)
+        schedule = self.schedule(sched_id)
+        return {
+            "schedId": sched_id,
+            "execId": 0,
+            "plugin": schedule["plugin"],
+            "state": "queued",
+            "status": TASK_SCHEDULED,
+            "word": "Waiting",
+            "statusmsg": "",
+            "percent": 0,
+        }
+
+    def events(self, exec_id: int, after: int, limit: int) -> list[Values]:
+        """Return events after a sequence number, oldest first: `{"seq", "at", "kind", "body"}`."""
+        with self.database.read() as session:
+            rows = session.rows(
+                "SELECT seq, at, kind, body FROM event WHERE execution_id=? AND seq>? ORDER BY seq LIMIT ?",
+                exec_id,
+                after,
+                limit,
+            )
+        return [{**row, "body": values.from_json(row["body"])} for row in rows]
+
+
+def _schedule(row: Row) -> Values:
+    return {
+        "schedId": row["id"], "plugin": row["plugin"], "method": row["method"], "kind": row["kind"],
+        "rule": values.from_json(row["rule"]), "policy": values.from_json(row["policy"]), "state": row["state"],
+        "next_due": row["next_due"], "created": row["created"], "created_by": row["created_by"],
+        "enabled": row["state"] == "armed",
+    }  # fmt: skip
+
+
+def _execution(row: Row) -> Values:
+    status, word = STATES[row["state"]]
+    return {
+        "schedId": row["schedule_id"], "execId": row["exec_id"], "plugin": row["plugin"], "method": row["method"],
+        "kind": row["run_kind"], "state": row["state"], "status": status, "word": word, "reason": row["reason"],
+        "statusmsg": row["message"] or row["reason"], "percent": row["percent"] or 0,
+        "known_percent": row["percent"], "due": row["due"], "queued": row["queued"], "started": row["started"],
+        "ended": row["ended"], "by": row["started_by"], "attempt": row["attempt"], "resource": row["resource"],
+        "error": values.from_json(row["error"]) if row["error"] else None,
+        "progress": values.from_json(row["progress"]),
+    }  # fmt: skip

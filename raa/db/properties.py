@@ -1,0 +1,70 @@
+"""Plugin properties: typed keys and values in plugins.db, as SQLObject rows."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from raa import values
+from raa.db.connection import Database
+from raa.db.data import RDT_BOOL, RDT_INT, RDT_JSON, RDT_STRING
+from raa.db.tables import Property
+from raa.rpath_error import InvalidInput
+
+
+class Properties:
+    """One plugin's properties."""
+
+    def __init__(self, database: Database, plugin: str) -> None:
+        self.database = database
+        self.plugin = plugin
+
+    def get(self, key: str, default: Any = None) -> Any:
+        with self.database.read() as session:
+            found = list(
+                Property.select((Property.q.plugin == self.plugin) & (Property.q.name == key), connection=session.orm)
+            )
+        return _decode(found[0]) if found else default
+
+    def set(self, key: str, value: Any, kind: int | None = None) -> None:
+        """Store a value under a key; the type is guessed where none is given."""
+        kind = _guess(value) if kind is None else kind
+        text = _encode(key, value, kind)
+        with self.database.write() as session:
+            session.execute(
+                "INSERT INTO property (plugin, name, kind, text) VALUES (?,?,?,?) "
+                "ON CONFLICT (plugin, name) DO UPDATE SET kind=excluded.kind, text=excluded.text",
+                self.plugin,
+                key,
+                kind,
+                text,
+            )
+
+    def delete(self, key: str) -> bool:
+        with self.database.write() as session:
+            return bool(session.changed("DELETE FROM property WHERE plugin=? AND name=?", self.plugin, key))
+
+    def all(self) -> dict[str, Any]:
+        with self.database.read() as session:
+            found = list(Property.select(Property.q.plugin == self.plugin, connection=session.orm))
+        return {row.name: _decode(row) for row in found}
+
+
+def _guess(value: Any) -> int:
+    if isinstance(value, bool):
+        return RDT_BOOL
+    if isinstance(value, int):
+        return RDT_INT
+    return RDT_STRING if isinstance(value, str) else RDT_JSON
+
+
+def _encode(key: str, value: Any, kind: int) -> str:
+    wanted = {RDT_BOOL: (bool, int), RDT_INT: (int,), RDT_STRING: (str,)}.get(kind)
+    if wanted and not isinstance(value, wanted):
+        raise InvalidInput(f"property {key} is of another type: {value!r}")
+    if kind == RDT_BOOL:
+        value = bool(value)
+    return values.to_json(value)
+
+
+def _decode(row: Property) -> Any:
+    return values.from_json(row.text)

@@ -1,0 +1,1 @@
+"""The one door to the machine: files, clock, accounts, packages; adapters have fakes in raa.testing."""

@@ -1,0 +1,1 @@
+"""Helpers for plugins, under their classic names where there was one."""

@@ -1,0 +1,1 @@
+"""The classic base classes that plugins are written against."""

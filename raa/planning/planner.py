@@ -1,0 +1,204 @@
+"""What the scheduler does about a rule whose time has come: run, merge, skip or miss, each with its reason.
+
+Nothing that was due goes unaccounted for: the `covers` of a plan's fires add up to the occurrences it used up.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+
+from raa.planning.occurrences import TICK, last_until, missed_between, next_after, upcoming
+from raa.planning.rule import Rule
+from raa.planning.words import moment_text
+from raa.rpath_error import InvalidInput
+
+CATCH_UP = ("one", "none", "all")
+OVERLAP = ("skip", "queue", "allow")
+#: a longer row of dropped occurrences is recorded as one, so that ten years of downtime are not a million rows
+ROWS = 20
+
+
+@dataclass(frozen=True, slots=True)
+class Policy:
+    """What a schedule wants done about late runs (`catch_up`, `window` in seconds) and slow ones (`overlap`).
+
+    `catch_up` "one" runs the latest of several, "all" the latest `catch_up_max` in order, "none" only what is on time.
+    """
+
+    catch_up: str = "one"
+    catch_up_max: int = 10
+    #: occurrences later than this are missed whatever `catch_up` says
+    window: float | None = None
+    overlap: str = "skip"
+
+    def __post_init__(self) -> None:
+        problems: dict[str, str] = {}
+        if self.catch_up not in CATCH_UP:
+            problems["catch_up"] = f"Catching up is one of {', '.join(CATCH_UP)}, not {self.catch_up!r}."
+        if self.catch_up_max < 1:
+            problems["catch_up_max"] = "The number of runs to catch up must be 1 or more."
+        if self.window is not None and self.window < 0:
+            problems["window"] = "The window for late runs cannot be negative."
+        if self.overlap not in OVERLAP:
+            problems["overlap"] = f"Overlap is one of {', '.join(OVERLAP)}, not {self.overlap!r}."
+        if problems:
+            raise InvalidInput(problems=problems)
+
+
+@dataclass(frozen=True, slots=True)
+class Fire:
+    """One row to write: `state` is queued, missed, skipped or merged; every state but queued has a reason."""
+
+    due: datetime
+    state: str
+    reason: str = ""
+    #: how many occurrences the row stands for, `due` being the earliest
+    covers: int = 1
+
+
+@dataclass(frozen=True, slots=True)
+class Plan:
+    """The rows to write, in due order, and when to look again; `next_due` None means the rule is at its end."""
+
+    fire: tuple[Fire, ...]
+    next_due: datetime | None
+
+
+def decide(
+    rule: Rule,
+    policy: Policy,
+    next_due: datetime | None,
+    now: datetime,
+    unfinished: int,
+    runs_so_far: int,
+    grace: float = 60.0,
+) -> Plan:
+    """Decide what becomes of everything due from `next_due` up to `now`.
+
+    `next_due` is taken as it was stored, also when the rule (or its zone's data) has changed since; before it (a clock
+    set back) nothing happens. `unfinished` counts the schedule's runs that wait or run, `runs_so_far` all it ever
+    queued. Up to `grace` seconds late is on time. Overlap is judged against `unfinished` only: runs that "all" queues
+    together are for the caller to run one after the other.
+    """
+    if next_due is None or now < next_due:
+        return Plan((), next_due)
+    left = rule.max_runs - runs_so_far if rule.max_runs is not None else None
+    if left is not None and left <= 0:
+        return Plan((), None)
+
+    total = 1 + _count(rule, next_due, now)
+    too_old = 0
+    if policy.window is not None:
+        cutoff = _earlier(now, policy.window)
+        if next_due < cutoff:
+            too_old = 1 + _count(rule, next_due, cutoff - TICK)
+    rest = total - too_old
+    latest = _latest(rule, next_due, now)
+    wanted = min(rest, _wanted(policy, latest, now, grace), rest if left is None else left)
+    chosen = _chosen(rule, next_due, now, total, wanted)
+    blocked = _blocked(policy, unfinished) if wanted else None
+
+    fires = _dropped(rule, next_due, too_old, "missed", _window_reason(policy, next_due, now))
+    if older := rest - wanted:
+        begin = _after_old(rule, next_due, now, policy.window) if too_old else next_due
+        if policy.catch_up == "one":
+            state, reason = blocked or ("merged", f"merged into the run of {moment_text(latest, rule.zone)}")
+        else:
+            state, reason = "missed", _missed_reason(policy, wanted, begin, now)
+        fires += _dropped(rule, begin, older, state, reason)
+    if blocked:
+        fires += _dropped(rule, chosen[0], wanted, *blocked)
+    else:
+        fires += [Fire(due, "queued", _late_reason(due, now, grace)) for due in chosen]
+
+    queued = 0 if blocked else wanted
+    following = next_after(rule, now) if left is None or queued < left else None
+    return Plan(tuple(fires), following.due if following else None)
+
+
+def _earlier(now: datetime, seconds: float) -> datetime:
+    try:
+        return now - timedelta(seconds=seconds)
+    except OverflowError:  # a window longer than the calendar
+        return datetime.min.replace(tzinfo=now.tzinfo)
+
+
+def _count(rule: Rule, after: datetime, until: datetime) -> int:
+    following = next_after(rule, after)
+    # the usual case, a single one on time, needs no counting
+    return 0 if following is None or following.due > until else missed_between(rule, after, until).count
+
+
+def _latest(rule: Rule, next_due: datetime, now: datetime) -> datetime:
+    last = last_until(rule, now)
+    return last.due if last is not None and last.due > next_due else next_due
+
+
+def _wanted(policy: Policy, latest: datetime, now: datetime, grace: float) -> int:
+    if policy.catch_up == "all":
+        return policy.catch_up_max
+    on_time = (now - latest).total_seconds() <= grace
+    return 1 if policy.catch_up == "one" or on_time else 0
+
+
+def _chosen(rule: Rule, next_due: datetime, now: datetime, total: int, wanted: int) -> list[datetime]:
+    """Return the latest `wanted` of all that is due, oldest first."""
+    if wanted == total:
+        return [next_due, *(one.due for one in upcoming(rule, next_due, total - 1))]
+    found: list[datetime] = []
+    until = now
+    while len(found) < wanted and (one := last_until(rule, until)):
+        found.append(one.due)
+        until = one.due - TICK
+    return found[::-1]
+
+
+def _blocked(policy: Policy, unfinished: int) -> tuple[str, str] | None:
+    if policy.overlap == "skip" and unfinished > 0:
+        return "skipped", "the run before had not ended"
+    if policy.overlap == "queue" and unfinished >= 2:
+        return "merged", "merged into the run that was already waiting"
+    return None
+
+
+def _after_old(rule: Rule, next_due: datetime, now: datetime, window: float | None) -> datetime:
+    first = next_after(rule, max(next_due, _earlier(now, window or 0.0) - TICK))
+    return first.due if first is not None else next_due
+
+
+def _dropped(rule: Rule, begin: datetime, count: int, state: str, reason: str) -> list[Fire]:
+    """Make the rows for `count` occurrences from `begin` on: one each, or a single one that says how many."""
+    if count > ROWS:
+        return [Fire(begin, state, f"{reason}, and {count - 1:,} more", count)]
+    if not count:
+        return []
+    return [Fire(due, state, reason) for due in (begin, *(one.due for one in upcoming(rule, begin, count - 1)))]
+
+
+def _window_reason(policy: Policy, due: datetime, now: datetime) -> str:
+    return f"noticed {_late(due, now)} late, more than the {_length(policy.window or 0)} allowed"
+
+
+def _missed_reason(policy: Policy, wanted: int, due: datetime, now: datetime) -> str:
+    late = f"noticed {_late(due, now)} late"
+    if policy.catch_up == "none":
+        return f"{late}, and this schedule does not catch up"
+    return f"{late}, and only the last {f'{wanted} are' if wanted > 1 else 'is'} caught up"
+
+
+def _late_reason(due: datetime, now: datetime, grace: float) -> str:
+    return f"caught up {_late(due, now)} late" if (now - due).total_seconds() > grace else ""
+
+
+def _late(due: datetime, now: datetime) -> str:
+    return _length((now - due).total_seconds())
+
+
+def _length(seconds: float) -> str:
+    """Write a duration in its largest unit that fits, rounded down: `45 s`, `12 min`, `3 h`, `2 days`."""
+    for size, name in ((86400, "day"), (3600, "h"), (60, "min")):
+        if seconds >= size:
+            many = int(seconds // size)
+            return f"{many:,} {name}{'s' if name == 'day' and many > 1 else ''}"
+    return f"{int(seconds)} s"

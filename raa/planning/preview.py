@@ -1,0 +1,47 @@
+"""What a page shows of a rule: its sentence and its next runs, made by the functions the engine plans with."""
+
+from __future__ import annotations
+
+from datetime import datetime
+
+from raa.calendar import next_month, to_wall, zone_info
+from raa.planning.occurrences import lacking_text, month_day, upcoming
+from raa.planning.rule import Rule
+from raa.planning.words import moment_text, words
+
+
+def preview(rule: Rule, now: datetime, n: int = 5, runs_so_far: int = 0) -> dict[str, object]:
+    """Describe the rule as plain values: `{"words", "zone", "runs": [{"due", "text", "note"}]}`.
+
+    `due` is an ISO string in the rule's zone with its offset. `runs_so_far` counts towards the rule's `max_runs`.
+    """
+    if rule.max_runs is not None:
+        n = min(n, rule.max_runs - runs_so_far)
+    runs: list[dict[str, object]] = []
+    before = to_wall(max(now, rule.start), rule.zone)
+    for one in upcoming(rule, now, n):
+        wall = to_wall(one.due, rule.zone)
+        notes = [*_skipped(rule, before, wall), *([one.note] if one.note else [])]
+        local = one.due.astimezone(zone_info(rule.zone))
+        runs.append(
+            {
+                "due": local.isoformat(timespec="seconds"),
+                "text": moment_text(one.due, rule.zone),
+                "note": "; ".join(notes),
+            }
+        )
+        before = wall
+    return {"words": words(rule), "zone": rule.zone, "runs": runs}
+
+
+def _skipped(rule: Rule, before: datetime, until: datetime) -> list[str]:
+    """Name the months between two runs in which the rule has no day."""
+    if not rule.kind.startswith("monthly") or rule.short_month != "skip":
+        return []
+    notes: list[str] = []
+    year, month = before.year, before.month
+    while (year, month) < (until.year, until.month):
+        if month_day(rule, year, month) is None:
+            notes.append(f"{lacking_text(rule, year, month)} and is skipped")
+        year, month = next_month(year, month)
+    return notes

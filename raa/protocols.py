@@ -1,0 +1,99 @@
+"""Where web and service meet: what each side may ask of the other. Every argument and answer is a value that crosses.
+
+In console mode the web side holds the engine object itself; in split mode it will hold a socket client of the same
+shape. Times are epoch seconds (float), ids are integers, rules and policies are the dicts of `planning`.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from typing import Any, Protocol
+
+Values = dict[str, Any]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Order:
+    """What a plugin asks to have run: which method, when (a rule's values), and under which policy."""
+
+    plugin: str
+    rule: Values
+    method: str = "doTask"
+    args: Sequence[Any] = ()
+    who: str = "system"
+    #: names a thing that two runs must not use at once; "" = none
+    resource: str = ""
+    #: seconds until the run is ended; None = the configured default
+    timeout: float | None = None
+    policy: Values = field(default_factory=dict)
+    #: answer with an unfinished run of the same plugin and method, if there is one, instead of making another
+    single: bool = False
+    #: False reserves the id; `arm` makes it due
+    armed: bool = True
+    #: hidden from Jobs by default and kept a day
+    call: bool = False
+
+
+class Service(Protocol):
+    """The service side as the web side sees it."""
+
+    def submit(self, order: Order) -> Values:
+        """Store a schedule (and its first run where it starts now): `{"schedId", "execId"}`, execId 0 if none yet."""
+        ...
+
+    def result(self, exec_id: int, timeout: float) -> Any:
+        """Wait for a run and return its value; raises what it raised, or `DeadlineExceeded`."""
+        ...
+
+    def arm(self, sched_ids: Sequence[int]) -> None: ...
+
+    def unschedule(self, sched_id: int, plugin: str) -> bool: ...
+
+    def schedules(self, plugin: str = "") -> list[Values]: ...
+
+    def status(self, *, sched_id: int = 0, exec_id: int = 0) -> Values: ...
+
+    def unfinished(self, plugin: str = "") -> list[Values]: ...
+
+    def executions(
+        self, *, plugin: str = "", limit: int = 50, offset: int = 0, calls: bool = False
+    ) -> list[Values]: ...
+
+    def events(self, exec_id: int, after: int = 0, limit: int = 2000) -> list[Values]: ...
+
+    def wait_event(self, exec_id: int, after: int, timeout: float) -> bool:
+        """Wait until the run has an event after this sequence number, or the time is over; False then."""
+        ...
+
+    def cancel(self, exec_id: int, who: str) -> bool: ...
+
+    def task_id(self, plugin: str) -> int: ...
+
+    def simple_result(self, sched_id: int) -> list[Any]: ...
+
+    # users and sessions
+    def needs_setup(self) -> bool: ...
+
+    def set_up(self, code: str, password: str, address: str) -> None: ...
+
+    def log_in(self, name: str, password: str, address: str, agent: str) -> Values: ...
+
+    def session(self, token: str) -> Values | None: ...
+
+    def check_password(self, name: str, password: str, address: str) -> Values: ...
+
+    def log_out(self, token: str) -> None: ...
+
+    def audit(self, who: str, address: str, action: str, target: str, outcome: str) -> None: ...
+
+
+class WebSide(Protocol):
+    """The web side as a service half reaches it, through `self.server` and `self.rootserver`."""
+
+    def local_call(self, plugin: str, target: str, args: Sequence[Any], kwargs: Values) -> Any:
+        """Call `target` for a service half of `plugin`: "name" is its own web half, "/a.B.name" the web root's.
+
+        Only methods exposed with allow_xmlrpc that carry LocalhostOnly or LocalhostOK; else `NotAllowed`.
+        """
+        ...

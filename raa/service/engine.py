@@ -1,0 +1,181 @@
+"""The service side put together: what the web side calls (`protocols.Service`), in this process."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Sequence
+from datetime import datetime, timedelta
+from typing import Any
+
+from raa.clock import Clock
+from raa.config import Config
+from raa.constants import GOOD, UNFINISHED
+from raa.db.history import History
+from raa.db.ledger import Job, Ledger
+from raa.planning.occurrences import next_after
+from raa.planning.planner import Policy
+from raa.planning.rule import Rule
+from raa.protocols import Order, Values, WebSide
+from raa.rpath_error import ItemNotFound, RaaError
+from raa.service.accounts import Accounts
+from raa.service.pool import Pool
+from raa.service.runner import Runner
+from raa.service.scheduler import Scheduler
+
+log = logging.getLogger("raa.service")
+
+
+class Engine:
+    """Schedules, runs, users of one console; the only holder of the ledger."""
+
+    def __init__(
+        self,
+        *,
+        ledger: Ledger,
+        history: History,
+        runner: Runner,
+        scheduler: Scheduler,
+        pool: Pool,
+        accounts: Accounts,
+        clock: Clock,
+        config: Config,
+    ) -> None:
+        self.ledger = ledger
+        self.history = history
+        self.runner = runner
+        self.scheduler = scheduler
+        self.pool = pool
+        self.accounts = accounts
+        self.clock = clock
+        self.config = config
+
+    def start(self, web: WebSide, *, scheduling: bool = True) -> None:
+        """Take up what an earlier process left, then run."""
+        self.runner.web = web
+        self.pool.start()
+        self.runner.recover()
+        if scheduling:
+            self.scheduler.start()
+
+    def stop(self) -> None:
+        """End in order: no new runs, running ones asked to stop, then their processes gone."""
+        self.scheduler.stop()
+        self.runner.stop(self.config.typed("service.stop_wait", float, 10.0))
+        self.ledger.database.close()
+
+    # -- schedules and runs
+
+    def submit(self, order: Order) -> Values:
+        rule = Rule.from_values(order.rule)
+        Policy(**order.policy)  # judged before it is stored
+        now = self.clock.now()
+        awaited = rule.kind == "immed" and order.armed and not order.single
+        claim = self.pool.mark if awaited and self.runner.reserve(order.resource) else ""
+        try:
+            added = self.ledger.add(order, rule.kind, now.timestamp(), _first(rule, now), claim)
+        except BaseException:
+            if claim:
+                self.runner.release(order.resource)
+            raise
+        if not isinstance(added, Job):
+            self.scheduler.poke()
+            return {"schedId": added, "execId": 0}
+        if claim:
+            self.runner.run_now(added)
+        elif added.kind != "running":
+            self.runner.enqueue([added])
+        return {"schedId": added.sched_id, "execId": added.exec_id}
+
+    def result(self, exec_id: int, timeout: float) -> Any:
+        return self.runner.result(exec_id, timeout)
+
+    def arm(self, sched_ids: Sequence[int]) -> None:
+        now = self.clock.now()
+        dues = []
+        for sched_id in sched_ids:
+            due = _first(Rule.from_values(self.history.schedule(sched_id)["rule"]), now)
+            dues.append(due if due is not None else now.timestamp())
+        self.ledger.arm(sched_ids, dues)
+        self.scheduler.poke()
+
+    def unschedule(self, sched_id: int, plugin: str) -> bool:
+        return self.ledger.unschedule(sched_id, plugin)
+
+    def schedules(self, plugin: str = "") -> list[Values]:
+        return self.history.schedules(plugin)
+
+    def status(self, *, sched_id: int = 0, exec_id: int = 0) -> Values:
+        return self.history.execution(exec_id) if exec_id else self.history.status(sched_id)
+
+    def unfinished(self, plugin: str = "") -> list[Values]:
+        return self.history.executions(plugin=plugin, open_only=True)
+
+    def executions(
+        self, *, plugin: str = "", limit: int = 50, offset: int = 0, calls: bool = False
+    ) -> list[Values]:  # fmt: skip
+        return self.history.executions(plugin=plugin, limit=limit, offset=offset, calls=calls)
+
+    def events(self, exec_id: int, after: int = 0, limit: int = 2000) -> list[Values]:
+        return self.history.events(exec_id, after, limit)
+
+    def wait_event(self, exec_id: int, after: int, timeout: float) -> bool:
+        until = self.clock.monotonic() + timeout
+        while True:
+            with self.runner.changed:
+                if self.history.events(exec_id, after, 1):
+                    return True
+                left = until - self.clock.monotonic()
+                if left <= 0:
+                    return False
+                self.runner.changed.wait(left)
+
+    def cancel(self, exec_id: int, who: str) -> bool:
+        return self.runner.cancel(exec_id, who)
+
+    def task_id(self, plugin: str) -> int:
+        return self.ledger.task_id(plugin)
+
+    def simple_result(self, sched_id: int) -> list[Any]:
+        """Return `[is_exception, value]` of a schedule's latest run; raises `ItemNotFound` while there is none."""
+        status = self.history.status(sched_id)
+        if not status["execId"] or status["state"] in UNFINISHED:
+            raise ItemNotFound(f"Schedule {sched_id} has no result yet.")
+        try:
+            return [False, self.runner.result(status["execId"], 0.0)]
+        except RaaError as error:
+            if status["state"] in GOOD:
+                raise
+            return [True, [type(error).__name__, str(error)]]
+
+    # -- users
+
+    def needs_setup(self) -> bool:
+        return self.accounts.needs_setup()
+
+    def set_up(self, code: str, password: str, address: str) -> None:
+        self.accounts.set_up(code, password, address)
+
+    def log_in(self, name: str, password: str, address: str, agent: str) -> Values:
+        return self.accounts.log_in(name, password, address, agent)
+
+    def session(self, token: str) -> Values | None:
+        return self.accounts.session(token)
+
+    def check_password(self, name: str, password: str, address: str) -> Values:
+        return self.accounts.check_password(name, password, address)
+
+    def log_out(self, token: str) -> None:
+        self.accounts.log_out(token)
+
+    def audit(self, who: str, address: str, action: str, target: str, outcome: str) -> None:
+        self.accounts.users.audit(self.clock.now().timestamp(), who, address, action, target, outcome)
+
+
+def _first(rule: Rule, now: datetime) -> float | None:
+    """Return when a schedule is due first; a "once" in the past is due at once, and late by that much."""
+    if rule.kind in ("immed", "now"):
+        return None
+    if rule.kind == "once":
+        return rule.start.timestamp()
+    found = next_after(rule, now - timedelta(microseconds=1))
+    return found.due.timestamp() if found else None

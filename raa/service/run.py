@@ -1,0 +1,151 @@
+"""One run while it is open: what it has reported, when it must end, and who waits for its outcome."""
+
+from __future__ import annotations
+
+import threading
+import time
+from typing import TYPE_CHECKING, Any
+
+from raa.db.ledger import Job
+from raa.protocols import Values
+from raa.rpath_error import DeadlineExceeded, OperationFailed, RaaError, RemoteError, from_wire, to_wire
+
+if TYPE_CHECKING:
+    from raa.service.pool import Worker
+    from raa.service.runner import Runner
+
+#: seconds between asking a run to stop and killing it
+GRACE = 5.0
+
+
+class Run:
+    """An open execution; implements `pool.Listener` for its worker."""
+
+    def __init__(self, runner: Runner, job: Job, timeout: float | None) -> None:
+        self.runner = runner
+        self.job = job
+        self.timeout = timeout
+        self.worker: Worker | None = None
+        self.progress: Values = {}
+        #: state to end with once the worker has stopped ("cancelled", "timed_out", "interrupted"), and why
+        self.stopping: tuple[str, str] | None = None
+        self.state = "queued"
+        #: whether it occupies a slot and its resource
+        self.holds = False
+        self._events: list[tuple[float, str, Values]] = []
+        self._deadline: float | None = None
+        self._kill_at: float | None = None
+        self._done = threading.Event()
+        self._value: Any = None
+        self._error: Values | None = None
+
+    # -- waiting for it
+
+    def wait(self, timeout: float) -> Any:
+        """Return the method's value or raise what it raised; `DeadlineExceeded` when the time is over first."""
+        if not self._done.wait(timeout):
+            raise DeadlineExceeded(
+                f"{self.job.plugin} {self.job.method} has not answered within {timeout:g} s. "
+                f"It goes on as run {self.job.exec_id}; its result will be there."
+            )
+        return outcome(self.state, self._value, self._error)
+
+    def end(self, state: str, value: Any = None, error: Values | None = None) -> None:
+        self.state, self._value, self._error = state, value, error
+        self._done.set()
+
+    # -- its worker speaks (on the worker's thread)
+
+    def begin(self, worker: Worker) -> None:
+        self.worker = worker
+        self.state = "running"
+        if self.timeout:
+            self._deadline = time.monotonic() + self.timeout
+
+    def message(self, message: dict[str, Any]) -> None:
+        if "event" in message:
+            self.note(message["event"], message["body"], message["at"])
+        elif "call" in message:
+            self.flush()
+            self._answer(message)
+        elif "done" in message:
+            self.runner.ended(self, message["done"], self.take_events())
+
+    def note(self, kind: str, body: Values, at: float | None = None) -> None:
+        """Keep an event until the next flush."""
+        if kind in ("progress", "steps"):
+            self.progress.update(body)
+        self._events.append((self.runner.now() if at is None else at, kind, body))
+
+    def take_events(self) -> list[tuple[float, str, Values]]:
+        events, self._events = self._events, []
+        return events
+
+    def flush(self) -> None:
+        events = self.take_events()
+        if events:
+            self.runner.record(self, events)
+
+    def output(self, text: str) -> None:
+        self.note("log", {"level": "output", "text": text})
+        if len(self._events) > 200:
+            self.flush()
+
+    def overdue(self) -> float | None:
+        now = time.monotonic()
+        if self._kill_at is not None:
+            if now < self._kill_at:
+                return self._kill_at - now
+            self._kill_at = None
+            if self.worker:
+                self.worker.kill()
+            return None
+        if self._deadline is not None and not self.stopping:
+            if now < self._deadline:
+                return self._deadline - now
+            self.stop("timed_out", f"it took longer than {self.timeout:g} s")
+            return GRACE
+        return None
+
+    def stop(self, state: str, reason: str) -> None:
+        """Ask the method to stop; the worker's thread kills it when the grace is over."""
+        self.stopping = (state, reason)
+        self._kill_at = time.monotonic() + GRACE
+        if self.worker:
+            self.worker.terminate()
+
+    def lost(self, reason: str) -> None:
+        error: Values = {"class": "OperationFailed", "text": f"The run did not end: {reason}.", "fields": {}}
+        self.runner.ended(self, {"error": error, "clean": False, "lost": reason}, self.take_events())
+
+    def _answer(self, message: dict[str, Any]) -> None:
+        answer: dict[str, Any]
+        try:
+            value = self.runner.web_call(self.job.plugin, message["call"], message["args"], message["kwargs"])
+            answer = {"value": value}
+        except RaaError as error:
+            answer = {"error": to_wire(error)}
+        except Exception as error:  # noqa: BLE001 - a web half that fails must not take the worker's thread along
+            self.runner.log_failure(self.job, error)
+            answer = {"error": to_wire(error)}
+        if self.worker:
+            self.worker.reply(answer)
+
+
+def outcome(state: str, value: Any, error: Values | None) -> Any:
+    """Return a finished run's value, or raise what ended it."""
+    if error is not None:
+        raise from_wire(error)
+    if state in ("succeeded", "warnings"):
+        return value
+    raise OperationFailed(f"The run ended as {state}.")
+
+
+def explain(error: Values | None) -> str:
+    """Return the sentence that a page shows for an error as it crossed."""
+    if not error:
+        return ""
+    shown = from_wire(error)
+    if isinstance(shown, RemoteError) and shown.original and shown.original != str(shown):
+        return f"{shown.original}: {shown}"
+    return str(shown)

@@ -1,0 +1,193 @@
+"""A worker process: binds to one plugin, then runs its methods one at a time for the console at the other end."""
+
+from __future__ import annotations
+
+import os
+import signal
+import socket
+import sys
+import threading
+import time
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any, NoReturn
+
+from raa import values
+from raa.config import Config
+from raa.modules.raasrvplugin import rAASrvPlugin
+from raa.plugin.discovery import PluginFolder
+from raa.plugin.loading import service_class
+from raa.rpath_error import InvalidInput, from_wire, to_wire
+from raa.service import kernel, proxies
+from raa.service.frames import Channel
+
+#: progress is sent at most this often (seconds); the last one before anything else always goes out
+PROGRESS_EVERY = 0.2
+
+
+class Cancelled(BaseException):
+    """Raised inside the running method when its run is to stop; clean-up code runs, nothing else should."""
+
+
+class Link:
+    """The worker's end of the channel while a method runs: events out, calls out and their answers in."""
+
+    def __init__(self, channel: Channel) -> None:
+        self.channel = channel
+        self.warned = False
+        self.result: str | None = None
+        self._lock = threading.RLock()
+        self._pending: dict[str, Any] | None = None
+        self._sent = 0.0
+        self._framing = False
+        self._stop = False
+
+    def begin(self) -> None:
+        self.warned, self.result, self._pending, self._sent = False, None, None, 0.0
+
+    def event(self, kind: str, body: dict[str, Any]) -> None:
+        """Send an event; progress is merged with what waits and held back while the last was just sent."""
+        with self._lock:
+            if kind == "warned":
+                self.warned = True
+            elif kind == "result":
+                self.result = body["text"]
+            elif kind == "progress":
+                self._pending = {**(self._pending or {}), **body}
+                if time.monotonic() - self._sent >= PROGRESS_EVERY or "step" in body:
+                    self.flush()
+            else:
+                self.flush()
+                self.send({"event": kind, "at": time.time(), "body": body})
+
+    def flush(self) -> None:
+        if self._pending is not None:
+            self.send({"event": "progress", "at": time.time(), "body": self._pending})
+            self._pending, self._sent = None, time.monotonic()
+
+    def call(self, target: str, args: Sequence[Any], kwargs: dict[str, Any]) -> Any:
+        """Call the web side and wait for the answer."""
+        with self._lock:
+            self.flush()
+            self.send({"call": target, "args": list(args), "kwargs": kwargs})
+            answer = self.channel.receive()
+        if answer is None:
+            os._exit(0)  # the console is gone, and so is the reason for this run
+        if "error" in answer:
+            raise from_wire(answer["error"])
+        return answer["value"]
+
+    def send(self, message: dict[str, Any]) -> None:
+        self._framing = True
+        try:
+            self.channel.send(message)
+        finally:
+            self._framing = False
+        if self._stop:
+            self._stop = False
+            raise Cancelled
+
+    def on_terminate(self, number: int, frame: object) -> None:
+        """Signal handler: stop the method, but never in the middle of a frame."""
+        if self._framing:
+            self._stop = True
+        else:
+            raise Cancelled
+
+
+def serve(sock: socket.socket, log: int) -> NoReturn:
+    """Be a worker: called in the freshly forked process, never returns."""
+    kernel.die_with_parent()
+    kernel.adopt_orphans()
+    os.setsid()
+    null = os.open(os.devnull, os.O_RDONLY)
+    for source, target in ((null, 0), (log, 1), (log, 2)):
+        os.dup2(source, target)
+    os.close(null)
+    os.close(log)
+    # anew, since the inherited ones may believe they write to a file or a terminal
+    sys.stdout = open(1, "w", buffering=1, encoding="utf-8", errors="backslashreplace", closefd=False)  # noqa: SIM115
+    sys.stderr = open(2, "w", buffering=1, encoding="utf-8", errors="backslashreplace", closefd=False)  # noqa: SIM115
+    channel = Channel(sock)
+    link = Link(channel)
+    channel.send({"hello": os.getpid()})
+    instance: Any = None
+    trace = _trace()
+    while (message := channel.receive()) is not None:
+        if "bind" in message:
+            bound = message["bind"]
+            continue
+        run = message["run"]
+        link.begin()
+        signal.signal(signal.SIGTERM, link.on_terminate)
+        answer: dict[str, Any]
+        try:
+            if instance is None:
+                instance = _build(bound, link)
+                trace = _trace()
+            answer = {"value": values.check(_invoke(instance, run), "the result")}
+        except Cancelled:
+            answer = {"cancelled": True}
+        except BaseException as error:  # noqa: BLE001 - whatever a plugin raises harms only its own run
+            _explain(error)
+            answer = {"error": to_wire(error)}
+        signal.signal(signal.SIGTERM, signal.SIG_IGN)
+        try:
+            link.flush()
+        except Cancelled:
+            answer = {"cancelled": True}
+        sys.stdout.flush()
+        sys.stderr.flush()
+        left = _trace()
+        clean = "error" not in answer and "cancelled" not in answer and left == trace
+        try:
+            channel.send({"done": {**answer, "warned": link.warned, "text": link.result, "clean": clean}})
+        except InvalidInput as error:  # a value over the limit
+            channel.send({"done": {"error": to_wire(error), "warned": False, "text": None, "clean": False}})
+        except OSError:
+            break
+    os._exit(0)
+
+
+def _build(bound: dict[str, Any], link: Link) -> Any:
+    folder = PluginFolder(bound["name"], bound["package"], Path(bound["path"]))
+    cls = service_class(folder, bound["plugin"], rAASrvPlugin)
+    instance: Any = object.__new__(cls)
+    instance._reporter = link
+    instance.server = proxies.server(link.call)
+    instance.rootserver = proxies.rootserver(link.call)
+    instance.config = Config(bound["config"])
+    instance.pluginId = bound["plugin"]
+    instance.stateDir = Path(bound["state"])
+    instance.zone = bound["zone"]
+    instance.__init__()
+    return instance
+
+
+def _invoke(instance: Any, run: dict[str, Any]) -> Any:
+    name = run["method"]
+    method = getattr(instance, name, None)
+    if name.startswith("_") or not callable(method):
+        if run.get("optional"):
+            return None
+        raise InvalidInput(f"the service half of {instance.pluginId} has no method {name}(self, schedId, execId, ...)")
+    result = method(run["schedId"], run["execId"], *run["args"])
+    return None if name == "doTask" else result
+
+
+def _explain(error: BaseException) -> None:
+    """Write the traceback to the run's log: for the developer, never for a page's main text."""
+    import traceback
+
+    traceback.print_exception(error, file=sys.stderr)
+
+
+def _trace() -> tuple[object, ...]:
+    """What a run may not leave changed: folder, umask, signal handlers, threads, descriptors, child processes."""
+    mask = os.umask(0o22)
+    os.umask(mask)
+    handlers = tuple(
+        signal.getsignal(number) for number in (signal.SIGINT, signal.SIGHUP, signal.SIGCHLD, signal.SIGALRM)
+    )
+    descriptors = len(list(Path("/proc/self/fd").iterdir()))
+    return Path.cwd(), mask, handlers, threading.active_count(), descriptors, len(kernel.children(os.getpid()))

@@ -1,0 +1,138 @@
+"""What may cross: the only place that says which values pass between web and service, plugin and wire.
+
+Allowed are str, int, finite float, bool, None, list (tuples become lists), dict with str keys, and datetimes, which
+become aware ISO strings. Everything else is refused with the path of the offender. One value is at most 1 MB of JSON.
+"""
+
+from __future__ import annotations
+
+import json
+import math
+import re
+from collections.abc import Callable
+from datetime import datetime
+from typing import Any
+
+from raa.rpath_error import InvalidInput
+
+#: the largest value that crosses, in bytes of JSON
+LIMIT = 1_000_000
+#: deeper nesting than this is refused before it can exhaust a stack
+DEPTH = 50
+
+_UNPRINTABLE = re.compile("[\x00-\x08\x0b\x0c\x0e-\x1f\x7f-\x9f\ud800-\udfff\ufffe\uffff]")
+_UNDECODED = re.compile("[\ud800-\udfff]")
+
+
+def _escaped(match: re.Match[str]) -> str:
+    code = ord(match[0])
+    if 0xDC80 <= code <= 0xDCFF:  # os.fsdecode hides an undecodable byte here
+        return f"\\x{code - 0xDC00:02x}"
+    return f"\\x{code:02x}" if code < 0x100 else f"\\u{code:04x}"
+
+
+def printable(text: str) -> str:
+    """Write control characters and undecodable bytes as backslash escapes; tab, newline and return stay."""
+    return _UNPRINTABLE.sub(_escaped, text)
+
+
+def check(value: object, path: str = "value") -> Any:
+    """Return the value as it crosses, or raise `InvalidInput` that names the path of what does not."""
+    return _check(value, path, DEPTH)
+
+
+def _check(value: object, path: str, depth: int) -> Any:
+    if value is None or isinstance(value, bool):
+        return value
+    if isinstance(value, int):
+        if not -(2**63) <= value < 2**63:
+            raise InvalidInput(f"{path} is {value.bit_length()} bits long; integers cross up to 63 bits and a sign")
+        return int(value)
+    if isinstance(value, float):
+        if not math.isfinite(value):
+            raise InvalidInput(f"{path} is {value}; only finite numbers cross")
+        return float(value)
+    if isinstance(value, str):
+        return _UNDECODED.sub(_escaped, value) if _UNDECODED.search(value) else str(value)
+    if isinstance(value, datetime):
+        if value.tzinfo is None:
+            raise InvalidInput(f"{path} is a time without a zone; make it aware")
+        return value.isoformat()
+    if depth == 0:
+        raise InvalidInput(f"{path} is nested deeper than {DEPTH}")
+    if isinstance(value, (list, tuple)):
+        return [_check(item, f"{path}[{n}]", depth - 1) for n, item in enumerate(value)]
+    if isinstance(value, dict):
+        for key in value:
+            if not isinstance(key, str):
+                raise InvalidInput(f"{path} has the key {key!r}; keys must be text")
+        return {_check(k, path, depth): _check(item, f"{path}[{k!r}]", depth - 1) for k, item in value.items()}
+    raise InvalidInput(f"{path} is of type {type(value).__name__}; what crosses is text, numbers, lists and dicts")
+
+
+def to_json(value: object) -> str:
+    """Encode a checked value as compact ASCII JSON; raises `InvalidInput` for what may not cross or is over 1 MB."""
+    text = json.dumps(check(value), separators=(",", ":"), allow_nan=False)
+    if len(text) > LIMIT:
+        raise InvalidInput(f"value is {len(text)} bytes; at most {LIMIT} cross")
+    return text
+
+
+def _refuse_constant(text: str) -> object:
+    raise InvalidInput(f"{text} is not a finite number")
+
+
+def _pairs(pairs: list[tuple[str, object]]) -> dict[str, object]:
+    found = dict(pairs)
+    if len(found) != len(pairs):
+        raise InvalidInput("a key stands twice in one object")
+    return found
+
+
+def from_json(text: str | bytes) -> Any:
+    """Decode JSON text to a checked value; raises `InvalidInput` for bad JSON, NaN, double keys or over 1 MB."""
+    if len(text) > LIMIT:
+        raise InvalidInput(f"value is {len(text)} bytes; at most {LIMIT} cross")
+    try:
+        value = json.loads(text, parse_constant=_refuse_constant, object_pairs_hook=_pairs)
+    except (ValueError, RecursionError) as error:
+        raise InvalidInput(f"that is not JSON: {error}") from None
+    return check(value)
+
+
+def _xml(value: object, write: Callable[[str], object]) -> None:
+    if value is None:
+        write("<value><nil/></value>")
+    elif isinstance(value, bool):
+        write(f"<value><boolean>{int(value)}</boolean></value>")
+    elif isinstance(value, int):
+        kind = "int" if -(2**31) <= value < 2**31 else "i8"
+        write(f"<value><{kind}>{value}</{kind}></value>")
+    elif isinstance(value, float):
+        write(f"<value><double>{value!r}</double></value>")
+    elif isinstance(value, str):
+        write(f"<value><string>{_text(value)}</string></value>")
+    elif isinstance(value, list):
+        write("<value><array><data>")
+        for item in value:
+            _xml(item, write)
+        write("</data></array></value>")
+    elif isinstance(value, dict):
+        write("<value><struct>")
+        for name, item in value.items():
+            write(f"<member><name>{_text(name)}</name>")
+            _xml(item, write)
+            write("</member>")
+        write("</struct></value>")
+
+
+def _text(text: str) -> str:
+    return printable(text).replace("&", "&amp;").replace("<", "&lt;").replace(">", "&gt;").replace("\r", "&#13;")
+
+
+def to_xmlrpc(value: object) -> bytes:
+    """Encode a value as an XML-RPC method response: `<i8>` beyond 32 bits, `<nil/>`, odd text escaped."""
+    parts: list[str] = []
+    _xml(check(value), parts.append)
+    body = "".join(parts)
+    return f"<?xml version='1.0'?><methodResponse><params><param>{body}</param></params></methodResponse>".encode()

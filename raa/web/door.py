@@ -1,0 +1,249 @@
+"""The door that every call goes through: the gate, then the method, then the answer in the form that was asked for."""
+
+from __future__ import annotations
+
+import logging
+import secrets
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+from raa import values
+from raa.identity import Acting, Identity, acting_as, confirm
+from raa.rpath_error import (
+    DeadlineExceeded,
+    InvalidInput,
+    ItemNotFound,
+    NotAllowed,
+    NotAuthenticated,
+    OperationFailed,
+    RaaError,
+    TooManyAttempts,
+    WriteOnGet,
+)
+from raa.web.answers import Answer, File
+from raa.web.api import Redirect
+from raa.web.chrome import Chrome, Flashes
+from raa.web.gate import Gate, Visitor
+from raa.web.mounting import Route
+from raa.web.pages import Pages
+from raa.web.request import Request
+
+log = logging.getLogger("raa.web")
+
+
+def status_of(error: Exception) -> int:
+    """Return the HTTP status that an error is answered with."""
+    table: tuple[tuple[type[Exception], int], ...] = (
+        (NotAuthenticated, 401),
+        (NotAllowed, 403),
+        (TooManyAttempts, 429),
+        (WriteOnGet, 405),
+        (ItemNotFound, 404),
+        (InvalidInput, 422),
+        (DeadlineExceeded, 504),
+        (OperationFailed, 503),
+    )
+    return next((status for cls, status in table if isinstance(error, cls)), 500)
+
+
+class Door:
+    """Carries out calls of exposed methods for one console."""
+
+    def __init__(self, gate: Gate, chrome: Chrome, pages: Pages, flashes: Flashes, release: Any) -> None:
+        self.gate = gate
+        self.chrome = chrome
+        self.pages = pages
+        self.flashes = flashes
+        self._release = release
+
+    # -- calling
+
+    def call(self, route: Route, acting: Acting, args: Sequence[Any], params: Mapping[str, Any]) -> Any:
+        """Check the right and call the method as this caller; whatever transaction it leaves open is undone."""
+        if not route.predicate.allows(acting.identity):
+            if acting.identity.anonymous:
+                raise NotAuthenticated("Log in first.")
+            raise NotAllowed(route.predicate.needs)
+        with acting_as(acting):
+            if route.reauthorize:
+                args, params = self._reauthorized(args, params)
+            bound = route.bind(args, params)
+            try:
+                return route.method()(*bound.args, **bound.kwargs)
+            finally:
+                self._release(route.plugin)
+
+    def _reauthorized(self, args: Sequence[Any], params: Mapping[str, Any]) -> tuple[Sequence[Any], Mapping[str, Any]]:
+        """Take `currentpw` (first positional, where positional arguments come) and check it."""
+        params = dict(params)
+        if "currentpw" in params:
+            password = params.pop("currentpw")
+        elif args:
+            password, args = args[0], list(args)[1:]
+        else:
+            raise InvalidInput(problems={"currentpw": "Give your own password as currentpw."})
+        try:
+            confirm(self.chrome.service, str(password))
+        except NotAuthenticated:
+            raise NotAllowed("That is not your password.") from None
+        return args, params
+
+    # -- browser and JSON
+
+    def serve(self, route: Route, request: Request, args: Sequence[str]) -> Answer:
+        """Answer a request for a route as page or JSON."""
+        visitor = Visitor()
+        try:
+            visitor = self.gate.visitor(request)
+            return self._serve(route, request, visitor, args)
+        except Redirect as redirect:
+            return Answer(b"", status=redirect.status, headers={"Location": _within(route, redirect.url)})
+        except Exception as error:  # noqa: BLE001 - the last-resort handler: nothing leaves without an answer
+            return self.failed(error, request, visitor, route)
+
+    def _serve(self, route: Route, request: Request, visitor: Visitor, args: Sequence[str]) -> Answer:
+        json_asked = request.wants == "json"
+        params = {name: value for name, value in request.params.items() if name != "_token"}
+        if visitor.door == "cookie" and (json_asked or not request.reads):
+            self.gate.check_write(request, visitor)
+        if request.reads and route.acts:
+            if json_asked:
+                raise WriteOnGet(f"{route.path} changes something. Send it as POST.")
+            if not route.predicate.allows(visitor.identity):
+                raise NotAllowed(route.predicate.needs) if visitor.identity.user_name else NotAuthenticated()
+            return self._ask(route, request, visitor, params)
+        if json_asked and not route.exposure.json:
+            raise InvalidInput(f"{route.path} does not answer in JSON.")
+        acting = Acting(visitor.identity, read_only=request.reads, address=request.address)
+        if route.reauthorize and not json_asked and "currentpw" not in params:
+            return self._ask(route, request, visitor, params)
+        result = self.call(route, acting, args, params)
+        if isinstance(result, (Answer, File)):
+            return result if isinstance(result, Answer) else _download(result)
+        if json_asked:
+            return Answer(values.to_json(result).encode(), "application/json")
+        return self._page(route, request, visitor, result)
+
+    def _page(self, route: Route, request: Request, visitor: Visitor, result: Any) -> Answer:
+        exposure = route.exposure
+        if exposure.redirect and not request.reads:
+            data = result if isinstance(result, dict) else {}
+            if data.get("message"):
+                self.flashes.add(visitor.key, "ok", str(data["message"]))
+            job = f"?job={data['execId']}" if data.get("execId") else ""
+            return Answer(b"", status=303, headers={"Location": _within(route, exposure.redirect) + job})
+        if exposure.template:
+            if not isinstance(result, dict):
+                raise TypeError(f"{route.path} has a template and has to return a dict, not {type(result).__name__}")
+            return self.pages.plugin(route, request, visitor, result)
+        if isinstance(result, (str, bytes)):
+            return Answer(result.encode() if isinstance(result, str) else result, "text/plain; charset=utf-8")
+        return Answer(values.to_json(result).encode(), "application/json")
+
+    def _ask(self, route: Route, request: Request, visitor: Visitor, params: Mapping[str, Any]) -> Answer:
+        """Show the form that turns a link into a deliberate act, with the password where that is needed."""
+        return self.pages.ask(route, request, visitor, dict(params))
+
+    # -- failures
+
+    def failed(self, error: Exception, request: Request, visitor: Visitor, route: Route | None = None) -> Answer:
+        """Answer an error in the form that was asked for; an unexpected one gets a reference and a log entry."""
+        status = status_of(error)
+        text = str(error)
+        reference = None
+        if not isinstance(error, RaaError):
+            reference = secrets.token_hex(4)
+            log.error("%s %s failed, reference %s", request.method, request.path, reference, exc_info=error)
+            text = "Something went wrong that raa did not expect. The reference helps to find it in the log."
+        headers: dict[str, str] = {}
+        if isinstance(error, TooManyAttempts):
+            headers["Retry-After"] = str(error.retry_after)
+        if request.wants != "html":
+            if status == 401:
+                headers["WWW-Authenticate"] = 'Basic realm="raa", charset="UTF-8"'
+            body: dict[str, Any] = {"errors": [text]}
+            if isinstance(error, InvalidInput) and error.problems:
+                body["problems"] = error.problems
+            if reference:
+                body["reference"] = reference
+            return Answer(values.to_json(body).encode(), "application/json", status, headers)
+        if status == 401 and not request.header("Authorization"):
+            return self.pages.to_login(request)
+        if status == 401:
+            headers["WWW-Authenticate"] = 'Basic realm="raa", charset="UTF-8"'
+        try:
+            answer = self._failure_page(error, request, visitor, route, status, text, reference)
+        except Exception:
+            log.exception("the error page failed, too")
+            answer = Answer(text.encode(), "text/plain; charset=utf-8", status)
+        return Answer(answer.body, answer.content_type, answer.status, {**answer.headers, **headers})
+
+    def _failure_page(
+        self, error: Exception, request: Request, visitor: Visitor, route: Route | None, status: int, text: str,
+        reference: str | None,
+    ) -> Answer:  # fmt: skip
+        if route is not None:
+            if isinstance(error, WriteOnGet):
+                return self.pages.ask(route, request, visitor, dict(request.params))
+            if isinstance(error, NotAllowed) and route.reauthorize and "currentpw" in request.params:
+                return self.pages.ask(route, request, visitor, dict(request.params), message=text)
+            page = self.pages.form_of(route)
+            if isinstance(error, (InvalidInput, OperationFailed)) and page is not None and not request.reads:
+                problems = error.problems if isinstance(error, InvalidInput) and error.problems else {"": text}
+                acting = Acting(visitor.identity, read_only=True, address=request.address)
+                result = self.call(page, acting, (), {})
+                return self.pages.plugin(page, request, visitor, result, status=status, problems=problems)
+        return self.pages.error(request, visitor, status, text, reference)
+
+    # -- service halves
+
+    def local_call(self, route: Route, plugin: str, args: Sequence[Any], kwargs: Mapping[str, Any]) -> Any:
+        """Call a method for a service half: it has to be exposed for XML-RPC and carry a localhost predicate."""
+        if not (route.exposure.xmlrpc and route.predicate.local):
+            raise NotAllowed(
+                f"{route.path} is not open to service halves: "
+                "expose it with allow_xmlrpc=True and require LocalhostOnly() or LocalhostOK()"
+            )
+        identity = Identity(f"service {plugin}", frozenset(), local=True)
+        return self.call(route, Acting(identity), args, kwargs)
+
+
+def _within(route: Route, url: str) -> str:
+    """Resolve a relative page name against the route's plugin."""
+    if url.startswith(("/", "http://", "https://")):
+        return url
+    return f"{route.plugin.rstrip('/')}/{url}"
+
+
+def _download(file: File) -> Answer:
+    name = "".join(c if c.isascii() and (c.isalnum() or c in "._-+") else "_" for c in Path(file.name).name)
+    return Answer(
+        _Blocks(file.path),
+        file.content_type,
+        headers={
+            "Content-Disposition": f'attachment; filename="{name}"',
+            "Content-Length": str(file.path.stat().st_size),
+        },
+        stream=True,
+    )
+
+
+class _Blocks:
+    """A file's bytes in blocks; closed when the client goes."""
+
+    def __init__(self, path: Path) -> None:
+        self._file = path.open("rb")
+
+    def __iter__(self) -> _Blocks:
+        return self
+
+    def __next__(self) -> bytes:
+        block = self._file.read(262_144)
+        if not block:
+            self._file.close()
+            raise StopIteration
+        return block
+
+    def close(self) -> None:
+        self._file.close()

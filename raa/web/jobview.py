@@ -1,0 +1,103 @@
+"""A run as pages and the live stream show it: one dict for every task, made from its row and its events."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime
+from typing import Any
+from zoneinfo import ZoneInfo
+
+from raa.constants import UNFINISHED
+from raa.lib import moments
+from raa.protocols import Service, Values
+from raa.values import printable
+
+#: log lines shown at once
+LINES = 2000
+_TITLES = {
+    "queued": "{} is waiting",
+    "running": "{} in progress",
+    "cancelling": "{} is stopping",
+    "succeeded": "{} complete",
+    "warnings": "{} complete, with warnings",
+    "failed": "{} failed",
+    "timed_out": "{} took too long",
+    "cancelled": "{} cancelled",
+    "interrupted": "{} was interrupted",
+}
+
+
+class JobViews:
+    """Builds job dicts; `names` gives a plugin's menu name."""
+
+    def __init__(self, service: Service, names: Any, zone: str, clock: Any) -> None:
+        self._service = service
+        self._names = names
+        self._zone = zone
+        self._clock = clock
+
+    def job(self, exec_id: int, after: int = 0) -> Values:
+        """Return the whole job with log lines after a sequence number; raises `ItemNotFound`."""
+        status = self._service.status(exec_id=exec_id)
+        events = self._service.events(exec_id, after, LINES)
+        progress = status["progress"]
+        state = status["state"]
+        done = state not in UNFINISHED
+        name = self._names(status["plugin"])
+        percent = 100 if state in ("succeeded", "warnings") else status["known_percent"]
+        steps = progress.get("steps", [])
+        step = len(steps) if state in ("succeeded", "warnings") else progress.get("step")
+        message = status["statusmsg"] or ("Starting" if state == "running" else "")
+        if state == "queued":
+            message = "Waiting for other runs to end"
+        return {
+            "execId": exec_id, "schedId": status["schedId"], "plugin": status["plugin"],
+            "title": _TITLES.get(state, "{}").format(name), "state": state, "word": status["word"],
+            "percent": percent, "message": printable(message),
+            "detail": "" if done else printable(progress.get("detail", "")),
+            "step": step, "steps": steps, "eta": self._eta(status, percent), "done": done,
+            "summary": self._summary(status) if done else "",
+            "seq": events[-1]["seq"] if events else after,
+            "log": [line for event in events if (line := self._line(event))],
+            "can_cancel": state in ("queued", "running"),
+            "started": self._moment(status["started"]), "by": status["by"],
+            "href": f"/jobs/{exec_id}", "poll": f"/jobs/{exec_id}", "events": f"/jobs/{exec_id}/events",
+            "cancel": f"/jobs/{exec_id}/cancel",
+        }  # fmt: skip
+
+    def row(self, status: Values) -> Values:
+        """Return a line of a job list."""
+        started, ended = status["started"], status["ended"]
+        return {
+            "execId": status["execId"], "href": f"/jobs/{status['execId']}", "title": self._names(status["plugin"]),
+            "plugin": status["plugin"], "state": status["state"], "word": status["word"],
+            "started": self._moment(started if started else status["queued"]),
+            "took": moments.span(ended - started) if ended and started else "",
+            "by": status["by"], "message": printable(status["statusmsg"]),
+        }  # fmt: skip
+
+    def _moment(self, at: float | None) -> dict[str, str] | None:
+        if at is None:
+            return None
+        return moments.moment(datetime.fromtimestamp(at, UTC), self._zone, self._clock.now())
+
+    def _line(self, event: Values) -> list[str] | None:
+        body = event["body"]
+        if event["kind"] != "log":
+            return None
+        clock = datetime.fromtimestamp(event["at"], ZoneInfo(self._zone)).strftime("%H:%M:%S")
+        return [clock, body["level"], printable(body["text"])]
+
+    def _eta(self, status: Values, percent: int | None) -> str:
+        if status["state"] != "running" or not percent or percent >= 100 or not status["started"]:
+            return ""
+        elapsed = self._clock.now().timestamp() - status["started"]
+        if elapsed < 5:  # too early to promise anything
+            return ""
+        left = elapsed * (100 - percent) / percent
+        return f"about {moments.span(max(1, round(left / 5) * 5 if left > 10 else round(left)))} left"
+
+    @staticmethod
+    def _summary(status: Values) -> str:
+        if not status["started"] or not status["ended"]:
+            return ""
+        return f"It took {moments.span(status['ended'] - status['started'])}."

@@ -1,0 +1,481 @@
+"""Occurrences against independent answers: dateutil for the dates, a watched clock for the hours, cronsim for both."""
+
+import os
+from datetime import UTC, date, datetime, timedelta
+from functools import lru_cache
+from itertools import pairwise
+from zoneinfo import ZoneInfo
+
+import pytest
+from cronsim import CronSim
+from dateutil import rrule
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from raa.planning.occurrences import Missed, first_from, last_until, missed_between, next_after, upcoming
+from raa.planning.preview import preview
+from raa.planning.rule import UNITS, Rule
+from raa.rpath_error import InvalidInput
+
+SOAK = bool(os.environ.get("RAA_SOAK"))
+COUNT = settings(deadline=None, database=None, max_examples=20_000 if SOAK else 200)
+ZONES = (
+    "Europe/Berlin",
+    "America/New_York",
+    "Australia/Lord_Howe",
+    "Africa/Cairo",
+    "America/Sao_Paulo",
+    "Pacific/Apia",
+    "Europe/Dublin",
+    "Africa/Casablanca",
+    "America/Scoresbysund",
+)
+QUARTER = timedelta(minutes=15)
+#: clocks change near these, in one zone or another; Apia left out a day at the last
+CHANGES = tuple(
+    datetime.fromisoformat(text).replace(tzinfo=UTC)
+    for text in (
+        "2026-03-29 01:00",
+        "2026-10-25 01:00",
+        "2026-03-08 07:00",
+        "2026-11-01 06:00",
+        "2026-10-03 15:30",
+        "2026-04-04 15:00",
+        "2026-04-23 22:00",
+        "2026-10-29 21:00",
+        "2018-11-04 03:00",
+        "2018-02-18 02:00",
+        "2026-02-15 02:00",
+        "2026-03-22 02:00",
+        "2025-03-30 01:00",
+        "2011-12-30 10:00",
+    )
+)
+
+
+def utc(text: str) -> datetime:
+    return datetime.fromisoformat(text).replace(tzinfo=UTC)
+
+
+def shown(instant: datetime, zone: str) -> datetime:
+    return instant.astimezone(ZoneInfo(zone)).replace(tzinfo=None, fold=0)
+
+
+@lru_cache(maxsize=200_000)
+def watch_the_clock(local: datetime, zone: str) -> tuple[datetime, bool] | None:
+    """Find when a clock shows `local`, or what is one gap later, in quarters of an hour; None for a left-out date."""
+    instant = local.replace(tzinfo=UTC) - timedelta(hours=15)
+    before = shown(instant, zone)
+    assert before < local
+    while True:
+        instant += QUARTER
+        wall = shown(instant, zone)
+        if wall == local:
+            return instant, False
+        if before < local < wall:
+            gap = wall - before - QUARTER
+            if gap >= timedelta(days=1):
+                return None
+            while shown(instant, zone) != local + gap:
+                instant += QUARTER
+            return instant, True
+        before = wall
+
+
+def dates_by_dateutil(rule: Rule, since: datetime, until: datetime) -> list[datetime]:
+    start = shown(rule.start, rule.zone)
+    weekday = (rrule.MO, rrule.TU, rrule.WE, rrule.TH, rrule.FR, rrule.SA, rrule.SU)
+    if rule.kind == "interval":
+        options = {"freq": rrule.DAILY, "interval": rule.count * {"days": 1, "weeks": 7}[rule.unit]}
+    elif rule.kind == "weekly":
+        options = {"freq": rrule.WEEKLY, "byweekday": [day for bit, day in enumerate(weekday) if rule.days >> bit & 1]}
+    elif rule.kind == "monthly_absolute":
+        options = {"freq": rrule.MONTHLY, "bymonthday": rule.day}
+        if rule.short_month == "last" and rule.day > 28:
+            options = {"freq": rrule.MONTHLY, "bymonthday": range(28, rule.day + 1), "bysetpos": -1}
+    else:
+        options = {"freq": rrule.MONTHLY, "byweekday": weekday[rule.day](rule.week)}
+        if rule.short_month == "last" and rule.week == 5:
+            options["byweekday"] = [weekday[rule.day](4), weekday[rule.day](5)]
+            options["bysetpos"] = -1
+    return rrule.rrule(dtstart=start, **options).between(since, until, inc=True)
+
+
+def expected_dues(rule: Rule, after: datetime, until: datetime) -> list[tuple[datetime, bool]]:
+    """List `(due, moved)` of a wall-clock rule by asking others only."""
+    margin = timedelta(days=3)
+    dates = dates_by_dateutil(rule, shown(after, rule.zone) - margin, shown(until, rule.zone) + margin)
+    found = []
+    for local in dates:
+        due = (rule.start, False) if local == shown(rule.start, rule.zone) else watch_the_clock(local, rule.zone)
+        if due and after < due[0] <= min(until, rule.end or until) and due[0] >= rule.start:
+            found.append(due)
+    return found
+
+
+def walked(rule: Rule, after: datetime, until: datetime) -> list[tuple[datetime, bool]]:
+    found = []
+    while (one := next_after(rule, after)) and one.due <= until:
+        found.append((one.due, one.moved))
+        after = one.due
+    return found
+
+
+@st.composite
+def wall_rules(draw):
+    kind = draw(st.sampled_from(["days", "weeks", "weekly", "monthly_absolute", "monthly_relative"]))
+    near = draw(st.sampled_from(CHANGES))
+    # mostly less than a year before a change, at an hour that may fall into it
+    start = near - timedelta(days=draw(st.integers(0, 300))) + draw(st.integers(-16, 16)) * QUARTER
+    short = draw(st.sampled_from(["skip", "last"]))
+    special = {
+        "days": lambda: {"kind": "interval", "unit": "days", "count": draw(st.integers(1, 9))},
+        "weeks": lambda: {"kind": "interval", "unit": "weeks", "count": draw(st.integers(1, 3))},
+        "weekly": lambda: {"kind": "weekly", "days": draw(st.integers(1, 127))},
+        "monthly_absolute": lambda: {
+            "kind": "monthly_absolute",
+            "day": draw(st.sampled_from([*range(1, 32), 29, 30, 31, 31])),
+            "short_month": short,
+        },
+        "monthly_relative": lambda: {
+            "kind": "monthly_relative",
+            "day": draw(st.integers(0, 6)),
+            "week": draw(st.sampled_from([1, 2, 3, 4, 5, -1])),
+            "short_month": short,
+        },
+    }[kind]()
+    end = start + timedelta(days=draw(st.integers(0, 400))) if draw(st.integers(0, 4)) == 0 else None
+    return Rule(zone=draw(st.sampled_from(ZONES)), start=start, end=end, **special), near
+
+
+@COUNT
+@given(wall_rules(), st.integers(-5, 3), st.integers(-12, 12), st.integers(0, 70))
+def test_wall_clock_rules_agree_with_dateutil_and_a_watched_clock(rule_and_change, days, quarters, length):
+    rule, change = rule_and_change
+    after = change + timedelta(days=days) + quarters * QUARTER
+    until = after + timedelta(days=length)
+
+    expected = expected_dues(rule, after, until)
+
+    assert walked(rule, after, until) == expected
+    missed = missed_between(rule, after, until)
+    assert missed.count == len(expected)
+    assert [one and one.due for one in (missed.first, missed.last)] == (
+        [expected[0][0], expected[-1][0]] if expected else [None, None]
+    )
+    last = last_until(rule, until)
+    if expected:
+        assert last is not None
+        assert (last.due, last.moved) == expected[-1]
+    else:
+        assert last is None or last.due <= after
+
+
+@COUNT
+@given(wall_rules(), st.integers(0, 4000))
+def test_a_long_stretch_is_counted_as_walking_it_would(rule_and_change, days):
+    rule, change = rule_and_change
+    until = change + timedelta(days=days if SOAK else days // 4)
+
+    assert missed_between(rule, change, until).count == len(walked(rule, change, until))
+
+
+def test_the_oracle_catches_a_day_taken_for_24_hours():
+    rule = Rule(kind="interval", unit="days", count=1, zone="Europe/Berlin", start=utc("2026-03-27 01:30"))
+    wrong = [(rule.start + timedelta(hours=24 * n), False) for n in range(1, 5)]
+
+    assert expected_dues(rule, rule.start, utc("2026-03-31 02:00")) != wrong
+
+
+@pytest.mark.parametrize("zone", ZONES)
+@pytest.mark.parametrize("hour", [0, 2, 3, 23])
+@pytest.mark.parametrize("minute", [0, 30] if not SOAK else range(0, 60, 5))
+def test_every_date_of_a_zone_has_exactly_one_daily_run(zone, hour, minute):
+    for year in (2011, 2018, 2025):
+        local = datetime(year, 1, 3, hour, minute)
+        start = local.replace(tzinfo=ZoneInfo(zone)).astimezone(UTC)
+        rule = Rule(kind="weekly", days=127, zone=zone, start=start)
+        left_out = 1 if (zone, year) == ("Pacific/Apia", 2011) else 0
+        days = 368  # past the turn of the year, where Apia left out its day
+
+        dues = [one.due for one in upcoming(rule, start - QUARTER, days - left_out)]
+
+        final = (local + timedelta(days=days - 1)).replace(tzinfo=ZoneInfo(zone)).astimezone(UTC)
+        assert dues[-1] == final
+        assert all(timedelta(hours=22) < b - a < timedelta(hours=26) for a, b in pairwise(dues))
+
+
+CRON = [
+    ({"kind": "weekly", "days": 0b0010101}, "{m} {h} * * 1,3,5"),
+    ({"kind": "weekly", "days": 0b1000000}, "{m} {h} * * 0"),
+    ({"kind": "monthly_relative", "day": 1, "week": 3}, "{m} {h} * * 2#3"),
+    ({"kind": "monthly_relative", "day": 4, "week": 5}, "{m} {h} * * 5#5"),
+    ({"kind": "monthly_relative", "day": 4, "week": -1}, "{m} {h} * * 5L"),
+    ({"kind": "monthly_absolute", "day": 31}, "{m} {h} 31 * *"),
+    ({"kind": "monthly_absolute", "day": 31, "short_month": "last"}, "{m} {h} L * *"),
+    ({"kind": "interval", "unit": "days", "count": 1}, "{m} {h} * * *"),
+]
+
+
+@pytest.mark.parametrize(("special", "cron"), CRON)
+@settings(COUNT, max_examples=2000 if SOAK else 25)
+@given(st.sampled_from(ZONES[:5]), st.integers(5, 21), st.integers(0, 59), st.integers(0, 4000))
+def test_rules_agree_with_cronsim_at_hours_that_always_exist(special, cron, zone, hour, minute, days):
+    tz = ZoneInfo(zone)
+    start = datetime(2015, 1, 1, hour, minute, tzinfo=tz)
+    after = datetime(2015, 1, 1, hour, minute, tzinfo=tz) + timedelta(days=days)
+
+    mine = [one.due for one in upcoming(Rule(zone=zone, start=start, **special), after, 6)]
+
+    theirs = CronSim(cron.format(m=minute, h=hour), after)
+    assert mine == [next(theirs).astimezone(UTC) for _ in range(6)]
+
+
+@COUNT
+@given(
+    st.sampled_from(["seconds", "minutes", "hours"]),
+    st.integers(1, 500),
+    st.integers(-3_000_000, 3_000_000),
+    st.integers(0, 300_000),
+)
+def test_exact_intervals_are_steps_from_their_start(unit, count, offset, length):
+    start = utc("2026-03-01 00:00:07")
+    step = count * UNITS[unit]
+    rule = Rule(kind="interval", unit=unit, count=count, zone="Europe/Berlin", start=start)
+    after, until = start + timedelta(seconds=offset), start + timedelta(seconds=offset + length)
+
+    numbers = [n for n in range(max(0, offset), offset + length + 1) if n % step == 0 and n > offset]
+
+    missed = missed_between(rule, after, until)
+    assert missed.count == len(numbers)
+    following = next_after(rule, after)
+    assert following.due == start + timedelta(seconds=(max(-1, offset) // step + 1) * step)
+    if numbers:
+        assert missed.first.due == start + timedelta(seconds=numbers[0])
+        assert missed.last.due == start + timedelta(seconds=numbers[-1])
+
+
+def test_ten_years_of_seconds_are_counted_without_walking_them():
+    rule = Rule(kind="interval", unit="seconds", count=1, zone="UTC", start=utc("2026-01-01 00:00"))
+
+    missed = missed_between(rule, utc("2026-01-01 00:00"), utc("2036-01-01 00:00"))
+
+    assert missed.count == 3652 * 86400
+    assert missed.last.due == utc("2036-01-01 00:00")
+
+
+def daily(zone: str, start: str) -> Rule:
+    return Rule(kind="weekly", days=127, zone=zone, start=utc(start))
+
+
+NOTES = [
+    ("Europe/Berlin", "2026-01-05 01:30", "2026-03-28 12:00", "02:30 does not exist on 29 Mar; runs at 03:30"),
+    ("Australia/Lord_Howe", "2026-01-05 15:15", "2026-10-03 00:00", "02:15 does not exist on 4 Oct; runs at 02:45"),
+    ("Africa/Cairo", "2026-01-05 22:30", "2026-04-23 12:00", "00:30 does not exist on 24 Apr; runs at 01:30"),
+    (
+        "America/Scoresbysund",
+        "2025-01-05 01:30",
+        "2025-03-29 12:00",
+        "23:30 does not exist on 29 Mar; runs on 30 Mar at 00:30",
+    ),
+]
+
+
+@pytest.mark.parametrize(("zone", "start", "after", "note"), NOTES)
+def test_a_run_moved_by_a_change_of_the_clocks_says_so(zone, start, after, note):
+    one = next_after(daily(zone, start), utc(after))
+
+    assert one.moved
+    assert one.note == note
+
+
+def test_a_run_moved_past_midnight_is_still_found_after_midnight_and_the_new_date_has_its_own():
+    rule = daily("America/Scoresbysund", "2025-01-05 01:30")  # 23:30 on the wall
+    just_past_midnight = utc("2025-03-30 01:10")
+
+    dues = [shown(one.due, rule.zone) for one in upcoming(rule, just_past_midnight, 2)]
+
+    assert dues == [datetime(2025, 3, 30, 0, 30), datetime(2025, 3, 30, 23, 30)]
+
+
+def test_a_time_that_comes_twice_runs_the_first_time_only():
+    dues = [one.due for one in upcoming(daily("Europe/Berlin", "2026-01-05 01:30"), utc("2026-10-24 12:00"), 2)]
+
+    assert dues == [utc("2026-10-25 00:30"), utc("2026-10-26 01:30")]
+
+
+def test_hourly_runs_come_in_both_of_two_equal_hours():
+    rule = Rule(kind="interval", unit="hours", count=1, zone="Europe/Berlin", start=utc("2026-10-24 00:30"))
+
+    walls = [shown(one.due, rule.zone).hour for one in upcoming(rule, utc("2026-10-24 23:00"), 4)]
+
+    assert walls == [1, 2, 2, 3]
+
+
+def test_a_start_in_the_second_of_two_equal_hours_is_the_first_run():
+    rule = Rule(kind="interval", unit="days", count=1, zone="Europe/Berlin", start=utc("2026-10-25 01:30"))
+
+    assert first_from(rule, rule.start).due == rule.start
+    assert next_after(rule, rule.start).due == utc("2026-10-26 01:30")
+
+
+def test_minutes_that_a_clock_set_back_over_midnight_repeats_do_not_run_twice():
+    # St. John's went back from 00:01 to 23:01 of the day before
+    rule = Rule(kind="weekly", days=127, zone="America/St_Johns", start=datetime(2010, 10, 1, 2, 30, 30, tzinfo=UTC))
+    first_pass = datetime(2010, 11, 7, 2, 30, 30, tzinfo=UTC)
+    assert shown(first_pass, rule.zone) == datetime(2010, 11, 7, 0, 0, 30)
+    second_evening = first_pass + timedelta(minutes=20)
+    assert shown(second_evening, rule.zone).date() == date(2010, 11, 6)
+
+    assert next_after(rule, second_evening).due == datetime(2010, 11, 8, 3, 30, 30, tzinfo=UTC)
+    assert last_until(rule, second_evening).due == first_pass
+
+
+def test_a_date_that_was_left_out_has_no_run():
+    rule = daily("Pacific/Apia", "2011-12-01 12:30")
+
+    walls = [shown(one.due, rule.zone) for one in upcoming(rule, utc("2011-12-29 00:00"), 3)]
+
+    assert walls == [datetime(2011, 12, day, 2, 30) for day in (29, 31)] + [datetime(2012, 1, 1, 2, 30)]
+    assert missed_between(rule, utc("2011-12-01 00:00"), utc("2012-01-01 00:00")).count == 31  # 1 December to 1 January
+
+
+def test_short_months_are_skipped_or_take_their_last_day():
+    start = utc("2027-01-31 01:00")
+    skip = Rule(kind="monthly_absolute", day=31, zone="UTC", start=start)
+    last = Rule(kind="monthly_absolute", day=31, zone="UTC", start=start, short_month="last")
+
+    assert [(one.due.month, one.due.day) for one in upcoming(skip, start, 3)] == [(3, 31), (5, 31), (7, 31)]
+    assert [(one.due.month, one.due.day) for one in upcoming(last, start, 3)] == [(2, 28), (3, 31), (4, 30)]
+    assert next_after(last, start).note == "Feb 2027 has no day 31; runs on 28 Feb"
+
+
+def test_start_and_end_are_the_first_and_last_moments_that_count():
+    start, end = utc("2026-11-24 02:00"), utc("2026-11-26 02:00")
+    rule = Rule(kind="weekly", days=127, zone="UTC", start=start, end=end)
+
+    assert [one.due.day for one in upcoming(rule, utc("2000-01-01 00:00"), 9)] == [24, 25, 26]
+    assert next_after(rule, end) is None
+    assert last_until(rule, utc("2030-01-01 00:00")).due == end
+    assert last_until(rule, start - QUARTER) is None
+
+
+@pytest.mark.parametrize("kind", ["immed", "now", "once"])
+def test_what_happens_once_has_one_occurrence(kind):
+    rule = Rule(kind=kind, zone="UTC", start=utc("2026-11-24 02:00"))
+
+    assert [one.due for one in upcoming(rule, utc("2020-01-01 00:00"), 5)] == [rule.start]
+    assert next_after(rule, rule.start) is None
+    assert first_from(rule, rule.start).due == rule.start
+    assert missed_between(rule, utc("2020-01-01 00:00"), utc("2030-01-01 00:00")).count == 1
+
+
+def test_nothing_is_due_past_the_horizon_nor_between_instants_in_the_wrong_order():
+    rule = daily("UTC", "2026-01-05 01:30")
+
+    assert next_after(rule, utc("9998-01-01 00:00")) is None
+    assert last_until(rule, utc("9998-01-01 00:00")).due.year == 8999
+    assert missed_between(rule, utc("2027-01-01 00:00"), utc("2026-06-01 00:00")) == Missed(0)
+
+
+@COUNT
+@given(wall_rules())
+def test_a_rule_survives_its_plain_values(rule_and_change):
+    rule, _ = rule_and_change
+
+    values = rule.to_values()
+
+    assert Rule.from_values(values) == rule
+    assert all(isinstance(value, str | int | None) for value in values.values())
+
+
+GOOD = {"kind": "weekly", "zone": "UTC", "start": utc("2026-01-01 00:00"), "days": 1}
+INTERVAL = {"kind": "interval", "zone": "UTC", "start": utc("2026-01-01 00:00"), "count": 1, "unit": "days"}
+NONSENSE = [
+    ({"kind": "yearly"}, "kind"),
+    ({"zone": "Europe/Atlantis"}, "zone"),
+    ({"start": datetime(2026, 1, 1)}, "start"),
+    ({"start": "2026-01-01"}, "start"),
+    ({"start": None}, "start"),
+    ({"start": utc("0001-01-01 00:00")}, "start"),
+    ({"end": datetime(2027, 1, 1)}, "end"),
+    ({"end": utc("2025-12-31 23:59")}, "end"),
+    ({"end": utc("9999-12-31 23:59")}, "end"),
+    ({"days": 0}, "days"),
+    ({"days": 128}, "days"),
+    ({"days": True}, "days"),
+    ({"days": "mon"}, "days"),
+    ({"count": 3}, "count"),
+    ({"max_runs": 0}, "max_runs"),
+    ({"max_runs": 1.5}, "max_runs"),
+    (INTERVAL | {"days": 0, "count": 0}, "count"),
+    (INTERVAL | {"days": 0, "count": -1}, "count"),
+    (INTERVAL | {"days": 0, "unit": "fortnights"}, "unit"),
+    (INTERVAL | {"days": 0, "count": 100_000}, "count"),
+    ({"kind": "monthly_absolute", "days": 0, "day": 32}, "day"),
+    ({"kind": "monthly_absolute", "days": 0, "day": 0}, "day"),
+    ({"kind": "monthly_absolute", "days": 0, "day": 31, "short_month": "first"}, "short_month"),
+    ({"kind": "monthly_relative", "days": 0, "day": 7, "week": 1}, "day"),
+    ({"kind": "monthly_relative", "days": 0, "day": 0, "week": 6}, "week"),
+    ({"kind": "monthly_relative", "days": 0, "day": 0, "week": 0}, "week"),
+]
+
+
+@pytest.mark.parametrize(("change", "field"), NONSENSE)
+def test_nonsense_is_refused_under_the_name_of_its_field(change, field):
+    with pytest.raises(InvalidInput) as caught:
+        Rule(**(GOOD | change))
+
+    assert list(caught.value.problems) == [field]
+    assert str(caught.value).endswith(".")
+
+
+@pytest.mark.parametrize(
+    ("values", "field"),
+    [
+        ({"kind": "once", "zone": "UTC"}, "start"),
+        ({"kind": "once", "zone": "UTC", "start": "soon"}, "start"),
+        ({"kind": "once", "zone": "UTC", "start": "2026-01-01T00:00:00"}, "start"),
+        ({"kind": "once", "zone": "UTC", "start": "2026-01-01T00:00:00+00:00", "colour": 1}, "colour"),
+    ],
+)
+def test_stored_values_are_judged_like_others(values, field):
+    with pytest.raises(InvalidInput) as caught:
+        Rule.from_values(values)
+
+    assert list(caught.value.problems) == [field]
+
+
+def test_the_preview_shows_sentence_runs_offsets_and_moved_times():
+    rule = daily("Europe/Berlin", "2026-01-05 01:30")
+
+    shown_page = preview(rule, utc("2026-03-27 12:00"), 3)
+
+    assert shown_page == {
+        "words": "Every day at 02:30",
+        "zone": "Europe/Berlin",
+        "runs": [
+            {"due": "2026-03-28T02:30:00+01:00", "text": "Sat 28 Mar 2026, 02:30", "note": ""},
+            {
+                "due": "2026-03-29T03:30:00+02:00",
+                "text": "Sun 29 Mar 2026, 03:30",
+                "note": "02:30 does not exist on 29 Mar; runs at 03:30",
+            },
+            {"due": "2026-03-30T02:30:00+02:00", "text": "Mon 30 Mar 2026, 02:30", "note": ""},
+        ],
+    }
+
+
+def test_the_preview_names_months_that_are_skipped():
+    rule = Rule(kind="monthly_absolute", day=31, zone="UTC", start=utc("2026-01-31 02:00"))
+
+    notes = [run["note"] for run in preview(rule, utc("2026-11-01 00:00"), 3)["runs"]]
+
+    assert notes == ["Nov 2026 has no day 31 and is skipped", "", "Feb 2027 has no day 31 and is skipped"]
+
+
+def test_the_preview_stops_at_the_greatest_number_of_runs():
+    rule = Rule(kind="weekly", days=127, zone="UTC", start=utc("2026-01-31 02:00"), max_runs=3)
+
+    assert len(preview(rule, utc("2026-11-01 00:00"), 5, runs_so_far=1)["runs"]) == 2
+    assert preview(rule, utc("2026-11-01 00:00"), 5, runs_so_far=3)["runs"] == []
