@@ -20,11 +20,11 @@ from raa.db.ledger import Ledger
 from raa.db.users import Users
 from raa.host import clock as host_clock
 from raa.host import files
+from raa.lib.passwordpolicy import MINIMUM
 from raa.plugin.discovery import PluginFolder, discover
 from raa.rpath_error import ConfigurationError
 from raa.service.accounts import Accounts
 from raa.service.engine import Engine
-from raa.service.passwords import MINIMUM
 from raa.service.pool import Pool
 from raa.service.runner import Runner
 from raa.service.scheduler import Scheduler

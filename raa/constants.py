@@ -30,3 +30,6 @@ STATES = {
 }
 UNFINISHED = ("queued", "running", "cancelling")
 GOOD = ("succeeded", "warnings")
+
+#: libcrypt takes passwords of so many bytes at most
+SYSTEM_PASSWORD_BYTES = 511

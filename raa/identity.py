@@ -45,6 +45,8 @@ class Acting:
     #: a GET: anything that would change state raises `WriteOnGet`
     read_only: bool = False
     address: str = ""
+    #: the session's cookie text, for what keeps this session and ends others; never shown
+    session: str = field(default="", repr=False)
 
 
 _acting: ContextVar[Acting | None] = ContextVar("raa_acting", default=None)

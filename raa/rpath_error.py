@@ -8,6 +8,9 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
+#: longer texts are cut when they cross
+TEXT = 10_000
+
 
 class RaaError(Exception):
     """Something raa understands went wrong; the text is a sentence for the person who has to act."""
@@ -111,12 +114,19 @@ def _tree(cls: type[RaaError]) -> dict[str, type[RaaError]]:
 
 def to_wire(error: BaseException) -> dict[str, object]:
     """Describe an exception as plain values: `{"class", "text", "fields"}`; foreign classes become `RemoteError`."""
-    known = _tree(RaaError)
+    known, text = _tree(RaaError), _text(error)
     name = next((c.__name__ for c in type(error).__mro__ if known.get(c.__name__) is c), None)
     if isinstance(error, RaaError) and name:
-        return {"class": name, "text": str(error), "fields": {f: getattr(error, f) for f in known[name].fields}}
-    text = str(error) or type(error).__name__
-    return {"class": "RemoteError", "text": text, "fields": {"original": type(error).__name__}}
+        return {"class": name, "text": text, "fields": {f: getattr(error, f) for f in known[name].fields}}
+    original = type(error).__name__
+    return {"class": "RemoteError", "text": text or original, "fields": {"original": original}}
+
+
+def _text(error: BaseException) -> str:
+    try:
+        return str(error)[:TEXT]
+    except Exception:  # noqa: BLE001 - a plugin's own class may fail even at this
+        return ""
 
 
 def from_wire(wire: Mapping[str, object]) -> RaaError:
@@ -124,4 +134,7 @@ def from_wire(wire: Mapping[str, object]) -> RaaError:
     cls = _tree(RaaError).get(str(wire.get("class")), RemoteError)
     fields = wire.get("fields")
     known = {k: v for k, v in fields.items() if k in cls.fields} if isinstance(fields, dict) else {}
-    return cls(str(wire.get("text", "")), **known)
+    try:
+        return cls(str(wire.get("text", "")), **known)
+    except (TypeError, ValueError):  # fields that the other side has made up
+        return RemoteError(str(wire.get("text", "")), original=cls.__name__)

@@ -20,6 +20,7 @@ LIMIT = 1_000_000
 #: deeper nesting than this is refused before it can exhaust a stack
 DEPTH = 50
 
+_ENCODER = json.JSONEncoder(separators=(",", ":"), allow_nan=False)
 _UNPRINTABLE = re.compile("[\x00-\x08\x0b\x0c\x0e-\x1f\x7f-\x9f\ud800-\udfff\ufffe\uffff]")
 _UNDECODED = re.compile("[\ud800-\udfff]")
 
@@ -31,50 +32,75 @@ def _escaped(match: re.Match[str]) -> str:
     return f"\\x{code:02x}" if code < 0x100 else f"\\u{code:04x}"
 
 
+class Secret(str):
+    """Text that crosses to the method it is meant for and is written down nowhere: the ledger keeps `SECRET` for it."""
+
+    def __repr__(self) -> str:
+        return "<secret>"
+
+
+#: what stands in the ledger in place of a secret; a run cannot be taken up again from it
+SECRET = {"secret": "not stored"}
+
+
 def printable(text: str) -> str:
     """Write control characters and undecodable bytes as backslash escapes; tab, newline and return stay."""
     return _UNPRINTABLE.sub(_escaped, text)
 
 
-def check(value: object, path: str = "value") -> Any:
+def check(value: object, path: str = "value", depth: int = DEPTH) -> Any:
     """Return the value as it crosses, or raise `InvalidInput` that names the path of what does not."""
-    return _check(value, path, DEPTH)
+    return _check(value, (path,), depth)
 
 
-def _check(value: object, path: str, depth: int) -> Any:
-    if value is None or isinstance(value, bool):
+def _check(value: object, path: tuple[object, ...], depth: int) -> Any:
+    if value is None or isinstance(value, bool) or (type(value) is str and value.isascii()):
         return value
     if isinstance(value, int):
         if not -(2**63) <= value < 2**63:
-            raise InvalidInput(f"{path} is {value.bit_length()} bits long; integers cross up to 63 bits and a sign")
+            raise InvalidInput(
+                f"{_where(path)} is {value.bit_length()} bits long; integers cross up to 63 bits and a sign"
+            )
         return int(value)
     if isinstance(value, float):
         if not math.isfinite(value):
-            raise InvalidInput(f"{path} is {value}; only finite numbers cross")
+            raise InvalidInput(f"{_where(path)} is {value}; only finite numbers cross")
         return float(value)
     if isinstance(value, str):
-        return _UNDECODED.sub(_escaped, value) if _UNDECODED.search(value) else str(value)
+        return _UNDECODED.sub(_escaped, value) if _UNDECODED.search(value) else str.__str__(value)
     if isinstance(value, datetime):
         if value.tzinfo is None:
-            raise InvalidInput(f"{path} is a time without a zone; make it aware")
+            raise InvalidInput(f"{_where(path)} is a time without a zone; make it aware")
         return value.isoformat()
     if depth == 0:
-        raise InvalidInput(f"{path} is nested deeper than {DEPTH}")
+        raise InvalidInput(f"{_where(path)} is nested deeper than {DEPTH}")
     if isinstance(value, (list, tuple)):
-        return [_check(item, f"{path}[{n}]", depth - 1) for n, item in enumerate(value)]
+        return [_check(item, (*path, n), depth - 1) for n, item in enumerate(value)]
     if isinstance(value, dict):
         for key in value:
             if not isinstance(key, str):
-                raise InvalidInput(f"{path} has the key {key!r}; keys must be text")
-        return {_check(k, path, depth): _check(item, f"{path}[{k!r}]", depth - 1) for k, item in value.items()}
-    raise InvalidInput(f"{path} is of type {type(value).__name__}; what crosses is text, numbers, lists and dicts")
+                raise InvalidInput(f"{_where(path)} has the key {key!r}; keys must be text")
+        found = {_check(k, path, depth): _check(item, (*path, k), depth - 1) for k, item in value.items()}
+        if len(found) != len(value):
+            raise InvalidInput(f"{_where(path)} has two keys that are the same once undecodable bytes are escaped")
+        return found
+    raise InvalidInput(
+        f"{_where(path)} is of type {type(value).__name__}; what crosses is text, numbers, lists and dicts"
+    )
 
 
-def to_json(value: object) -> str:
-    """Encode a checked value as compact ASCII JSON; raises `InvalidInput` for what may not cross or is over 1 MB."""
-    text = json.dumps(check(value), separators=(",", ":"), allow_nan=False)
-    if len(text) > LIMIT:
-        raise InvalidInput(f"value is {len(text)} bytes; at most {LIMIT} cross")
+def _where(path: tuple[object, ...]) -> str:
+    return str(path[0]) + "".join(f"[{part!r}]" for part in path[1:])
+
+
+def to_json(value: object, path: str = "value", *, limit: int = LIMIT, depth: int = DEPTH) -> str:
+    """Encode a checked value as compact ASCII JSON; raises `InvalidInput` for what may not cross or is over 1 MB.
+
+    Whoever wraps values into envelopes gives them the room that these add.
+    """
+    text = _ENCODER.encode(check(value, path, depth))
+    if len(text) > limit:
+        raise InvalidInput(f"{path} is {len(text)} bytes; at most {limit} cross")
     return text
 
 
@@ -89,15 +115,15 @@ def _pairs(pairs: list[tuple[str, object]]) -> dict[str, object]:
     return found
 
 
-def from_json(text: str | bytes) -> Any:
+def from_json(text: str | bytes, *, limit: int = LIMIT, depth: int = DEPTH) -> Any:
     """Decode JSON text to a checked value; raises `InvalidInput` for bad JSON, NaN, double keys or over 1 MB."""
-    if len(text) > LIMIT:
-        raise InvalidInput(f"value is {len(text)} bytes; at most {LIMIT} cross")
+    if len(text) > limit:
+        raise InvalidInput(f"value is {len(text)} bytes; at most {limit} cross")
     try:
         value = json.loads(text, parse_constant=_refuse_constant, object_pairs_hook=_pairs)
     except (ValueError, RecursionError) as error:
         raise InvalidInput(f"that is not JSON: {error}") from None
-    return check(value)
+    return check(value, depth=depth)
 
 
 def _xml(value: object, write: Callable[[str], object]) -> None:

@@ -14,7 +14,7 @@ from pathlib import Path
 from typing import Any
 
 from sqlobject import dberrors
-from sqlobject.sqlite import builder
+from sqlobject.sqlite.sqliteconnection import SQLiteConnection
 
 from raa.rpath_error import OperationFailed
 
@@ -40,6 +40,42 @@ def _factory(module: Any) -> type[sqlite3.Connection]:
                 self.execute("PRAGMA " + pragma)
 
     return Connection
+
+
+class _Kept:
+    """A thread's connection; closed as soon as the thread has ended, not when the collector comes by."""
+
+    def __init__(self, connection: sqlite3.Connection) -> None:
+        self.connection = connection
+
+    def __del__(self) -> None:
+        self.connection.close()
+
+
+class _Connections(SQLiteConnection):  # type: ignore[misc]
+    """SQLObject on one SQLite connection a thread, whoever asks; it goes with its thread.
+
+    SQLObject's own pool opens a further one for a select inside a block that already holds the thread's, never closes
+    it, and looks through all threads at every turn.
+    """
+
+    def __init__(self, path: str) -> None:
+        self._mine = threading.local()
+        super().__init__(path, factory=_factory, timeout=BUSY)
+
+    def getConnection(self) -> sqlite3.Connection:
+        kept: _Kept | None = getattr(self._mine, "kept", None)
+        if kept is None:
+            kept = self._mine.kept = _Kept(self.makeConnection())
+        return kept.connection
+
+    def releaseConnection(self, conn: sqlite3.Connection, explicit: bool = False) -> None:
+        """Keep it for the thread's next statement; outside transactions every statement commits itself."""
+
+    def close(self) -> None:
+        """Close this thread's connection; the others close with their threads."""
+        if hasattr(self._mine, "kept"):
+            del self._mine.kept
 
 
 class Session:
@@ -88,7 +124,7 @@ class Database:
 
     def __init__(self, path: Path) -> None:
         self.path = path
-        self._orm = builder()(str(path), factory=_factory, timeout=BUSY)
+        self._orm = _Connections(str(path))
         self._lock = threading.RLock()
         self._local = threading.local()
         try:
@@ -107,11 +143,7 @@ class Database:
         if current is not None:
             yield current
             return
-        raw = self._orm.getConnection()
-        try:
-            yield Session(raw, self._orm)
-        finally:
-            self._orm.releaseConnection(raw)
+        yield Session(self._orm.getConnection(), self._orm)
 
     @contextmanager
     def write(self) -> Iterator[Session]:

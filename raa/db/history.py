@@ -72,7 +72,8 @@ class History:
         """Return schedule rows joined with their unfinished executions, in due order."""
         with self.database.read() as session:
             return session.rows(
-                "SELECT s.id, s.task_id, t.plugin, s.method, s.args, s.resource, s.timeout, e.id AS exec_id, o.due, "
+                "SELECT s.id, s.task_id, t.plugin, s.method, s.args, s.resource, s.timeout, s.policy, "
+                "e.id AS exec_id, o.due, "
                 "o.kind AS run_kind, e.state, e.started_by, e.worker FROM execution e "
                 "JOIN schedule s ON s.id = e.schedule_id JOIN task t ON t.id = e.task_id "
                 f"JOIN occurrence o ON o.id = e.occurrence_id WHERE e.state IN {_OPEN} ORDER BY o.due, e.id"

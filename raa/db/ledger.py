@@ -33,6 +33,14 @@ class Job:
     timeout: float | None
     kind: str
     who: str
+    #: runs of its schedule may be at work at the same time
+    parallel: bool = False
+
+    @property
+    def holds(self) -> frozenset[str]:
+        """What no other run may hold meanwhile: its resource, and its schedule unless that allows overlap."""
+        schedule = f"schedule {self.sched_id}" if self.kind == "scheduled" and not self.parallel else ""
+        return frozenset(filter(None, (self.resource, schedule)))
 
 
 class Ledger:
@@ -61,7 +69,7 @@ class Ledger:
         task = self.task_id(order.plugin)
         starts_now = kind in ("immed", "now")
         state = "reserved" if not order.armed else "done" if starts_now else "armed"
-        args = values.to_json(list(order.args))
+        args = values.to_json([values.SECRET if isinstance(arg, values.Secret) else arg for arg in order.args])
         with self.database.write() as session:
             if order.single:
                 found = session.row(
@@ -125,7 +133,10 @@ class Ledger:
         with self.database.write() as session:
             for sched_id, due in zip(sched_ids, next_dues, strict=True):
                 session.execute(
-                    "UPDATE schedule SET state='armed', next_due=? WHERE id=? AND state='reserved'", due, sched_id
+                    "UPDATE schedule SET state=?, next_due=? WHERE id=? AND state='reserved'",
+                    "done" if due is None else "armed",  # its end came before it was armed
+                    due,
+                    sched_id,
                 )
 
     def unschedule(self, sched_id: int, plugin: str) -> bool:
@@ -157,13 +168,15 @@ class Ledger:
                     continue
                 for fire in plan.fire:
                     due = fire.due.timestamp()
+                    if session.value("SELECT 1 FROM occurrence WHERE schedule_id=? AND due=?", row["id"], due):
+                        continue  # this one has been accounted for
                     if fire.state == "queued":
                         who = "schedule"
                         exec_id = self._execution(session, row["id"], row["task_id"], due, "scheduled", who, "", now)
                         jobs.append(job_of({**row, "exec_id": exec_id, "due": due, "run_kind": "scheduled"}, who))
                     else:
                         session.execute(
-                            "INSERT OR IGNORE INTO occurrence (schedule_id, due, kind, state, reason) "
+                            "INSERT INTO occurrence (schedule_id, due, kind, state, reason) "
                             "VALUES (?,?,'scheduled',?,?)",
                             row["id"],
                             due,
@@ -293,6 +306,7 @@ def job_of(row: Row, who: str) -> Job:
         timeout=row["timeout"],
         kind=row["run_kind"],
         who=who,
+        parallel=values.from_json(row["policy"]).get("overlap") == "allow",
     )
 
 

@@ -19,11 +19,10 @@ class Properties:
         self.plugin = plugin
 
     def get(self, key: str, default: Any = None) -> Any:
+        # by placeholders: SQLObject writes values into the statement, and that cannot hold every text
         with self.database.read() as session:
-            found = list(
-                Property.select((Property.q.plugin == self.plugin) & (Property.q.name == key), connection=session.orm)
-            )
-        return _decode(found[0]) if found else default
+            text = session.value("SELECT text FROM property WHERE plugin=? AND name=?", self.plugin, key)
+        return default if text is None else values.from_json(text)
 
     def set(self, key: str, value: Any, kind: int | None = None) -> None:
         """Store a value under a key; the type is guessed where none is given."""
@@ -46,7 +45,7 @@ class Properties:
     def all(self) -> dict[str, Any]:
         with self.database.read() as session:
             found = list(Property.select(Property.q.plugin == self.plugin, connection=session.orm))
-        return {row.name: _decode(row) for row in found}
+        return {row.name: values.from_json(row.text) for row in found}
 
 
 def _guess(value: Any) -> int:
@@ -64,7 +63,3 @@ def _encode(key: str, value: Any, kind: int) -> str:
     if kind == RDT_BOOL:
         value = bool(value)
     return values.to_json(value)
-
-
-def _decode(row: Property) -> Any:
-    return values.from_json(row.text)

@@ -9,6 +9,7 @@ from raa.db.connection import Database
 from raa.db.tables import Audit, LoginSession, User
 from raa.protocols import Values
 from raa.rpath_error import DuplicateItem, ItemNotFound
+from raa.values import printable
 
 
 class Users:
@@ -46,13 +47,24 @@ class Users:
             found = list(User.select(User.q.name == name, connection=session.orm))
         return _user(found[0]) if found else None
 
-    def set_password(self, name: str, password_hash: str) -> None:
-        """Change a password; every session of the user ends. Raises `ItemNotFound`."""
+    def set_password(self, name: str, password_hash: str, keep: str = "") -> None:
+        """Change a password; every session of the user ends but the one with the digest `keep`."""
         with self.database.write() as session:
             if not session.changed(
                 "UPDATE account SET password_hash=?, generation=generation+1 WHERE name=?", password_hash, name
             ):
                 raise ItemNotFound(f"There is no user {name}.")
+            session.execute(
+                "UPDATE login_session SET generation=generation+1 WHERE digest=? "
+                "AND user_id=(SELECT id FROM account WHERE name=?)",
+                keep,
+                name,
+            )
+            session.execute(
+                "DELETE FROM login_session WHERE user_id=(SELECT id FROM account WHERE name=?) AND digest<>?",
+                name,
+                keep,
+            )
 
     def rehash(self, name: str, old: str, new: str) -> None:
         """Replace a hash by a stronger one of the same password; sessions stay."""
@@ -93,10 +105,9 @@ class Users:
 
     def audit(self, now: float, who: str, address: str, action: str, target: str, outcome: str) -> None:
         """Add a line to the audit trail."""
+        texts = {"who": who, "address": address, "action": action, "target": target, "outcome": outcome}
         with self.database.write() as session:
-            Audit(
-                connection=session.orm, at=now, who=who, address=address, action=action, target=target, outcome=outcome
-            )
+            Audit(connection=session.orm, at=now, **{name: printable(text) for name, text in texts.items()})
 
     def setting(self, name: str) -> str:
         with self.database.read() as session:

@@ -146,9 +146,13 @@ class rAAWebPlugin:
 
     def jobView(self, execId: Any) -> dict[str, Any] | None:
         """Return the dict that the template function `job_card` shows for a run of this plugin; None for none."""
-        if not str(execId or "").isdigit():
+        text = str(execId or "")
+        if not (text.isascii() and text.isdigit() and len(text) < 16):
             return None
-        view = self._raa.job_view(int(execId))
+        try:
+            view = self._raa.job_view(int(text))
+        except ItemNotFound:
+            return None  # pruned meanwhile
         return view if view["plugin"] == self.pluginId else None
 
     def frozen(self, sched: Schedule) -> Rule:
@@ -167,6 +171,7 @@ class rAAWebPlugin:
     def callBackend(self, method: str, *args: Any) -> Any:
         """Call a method of the service half and return its value; waits at most `service.answer_wait` seconds.
 
+        An argument wrapped in `raa.values.Secret` reaches the method and is written down nowhere.
         Raises what the method raised; `DeadlineExceeded` when it takes longer (it goes on, its result is kept).
         """
         answer = self._submit(ScheduleImmed(), method, args, call=True)
@@ -210,6 +215,16 @@ class rAAWebPlugin:
     def pluginProperties(self) -> PluginProperties:
         """The plugin's database handle, as `pluginProperties.db`."""
         return PluginProperties(self._raa.database)
+
+    # -- users
+
+    def setUserPassword(self, user: str, password: str) -> None:
+        """Change a local user's password: the sessions of that user end, only the acting one stays.
+
+        Raises `InvalidInput` (problem at `password`) for one that the policy refuses.
+        """
+        require_write("Setting a password")
+        self._raa.service.set_password(user, password, acting().session)
 
     # -- the rest of the classic surface
 

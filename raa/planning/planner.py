@@ -87,19 +87,24 @@ def decide(
     if left is not None and left <= 0:
         return Plan((), None)
 
-    total = 1 + _count(rule, next_due, now)
+    following = next_after(rule, next_due)
+    # the usual case, a single one, needs neither counting nor a second look at the calendar
+    single = following is None or following.due > now
+    total = 1 if single else 1 + missed_between(rule, next_due, now).count
+    latest = next_due if single else _latest(rule, next_due, now)
     too_old = 0
     if policy.window is not None:
         cutoff = _earlier(now, policy.window)
         if next_due < cutoff:
-            too_old = 1 + _count(rule, next_due, cutoff - TICK)
+            too_old = 1 if single else 1 + missed_between(rule, next_due, cutoff - TICK).count
     rest = total - too_old
-    latest = _latest(rule, next_due, now)
     wanted = min(rest, _wanted(policy, latest, now, grace), rest if left is None else left)
     chosen = _chosen(rule, next_due, now, total, wanted)
     blocked = _blocked(policy, unfinished) if wanted else None
 
-    fires = _dropped(rule, next_due, too_old, "missed", _window_reason(policy, next_due, now))
+    fires: list[Fire] = []
+    if too_old:
+        fires += _dropped(rule, next_due, too_old, "missed", _window_reason(policy, next_due, now))
     if older := rest - wanted:
         begin = _after_old(rule, next_due, now, policy.window) if too_old else next_due
         if policy.catch_up == "one":
@@ -112,8 +117,10 @@ def decide(
     else:
         fires += [Fire(due, "queued", _late_reason(due, now, grace)) for due in chosen]
 
-    queued = 0 if blocked else wanted
-    following = next_after(rule, now) if left is None or queued < left else None
+    if left is not None and not blocked and wanted >= left:
+        return Plan(tuple(fires), None)
+    if not single:
+        following = next_after(rule, now)
     return Plan(tuple(fires), following.due if following else None)
 
 
@@ -122,12 +129,6 @@ def _earlier(now: datetime, seconds: float) -> datetime:
         return now - timedelta(seconds=seconds)
     except OverflowError:  # a window longer than the calendar
         return datetime.min.replace(tzinfo=now.tzinfo)
-
-
-def _count(rule: Rule, after: datetime, until: datetime) -> int:
-    following = next_after(rule, after)
-    # the usual case, a single one on time, needs no counting
-    return 0 if following is None or following.due > until else missed_between(rule, after, until).count
 
 
 def _latest(rule: Rule, next_due: datetime, now: datetime) -> datetime:

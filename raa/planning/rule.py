@@ -69,6 +69,9 @@ class Rule:
     def __post_init__(self) -> None:
         if self.kind not in KINDS:
             _refuse("kind", f"{self.kind!r} is no kind of rule; there are {', '.join(KINDS)}.")
+        for name in ("zone", "unit"):
+            if not isinstance(getattr(self, name), str):
+                _refuse(name, f"{name!r} must be a name.")
         object.__setattr__(self, "start", _instant("start", self.start))
         object.__setattr__(self, "local_start", to_wall(self.start, self.zone))
         if self.end is not None:

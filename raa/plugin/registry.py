@@ -70,7 +70,7 @@ class Registry:
                     instance.taskId = service.task_id(plugin)
                     instance.table = build_tables(instance, plugin_database)
                     instance.__init__()
-                except Exception as error:  # noqa: BLE001
+                except (Exception, SystemExit) as error:  # noqa: BLE001
                     self._failed(plugin, error)
                     continue
                 self.plugins[plugin] = instance
@@ -81,9 +81,9 @@ class Registry:
         for plugin, instance in list(self.plugins.items()):
             try:
                 instance.initPlugin()
-            except Exception as error:  # noqa: BLE001
+            except (Exception, SystemExit) as error:  # noqa: BLE001
                 self._failed(plugin, error)
-                del self.plugins[plugin]
+                del self.plugins[plugin], self.folders[plugin]
 
     def _failed(self, name: str, error: BaseException) -> None:
         text = str(error) if isinstance(error, RaaError) else f"{type(error).__name__}: {error}"

@@ -9,9 +9,11 @@ import threading
 
 from raa.clock import Clock
 from raa.db.users import Users
+from raa.lib.passwordpolicy import judge
 from raa.protocols import Values
-from raa.rpath_error import InvalidInput, NotAllowed, NotAuthenticated, TooManyAttempts
-from raa.service.passwords import Passwords, judge
+from raa.rpath_error import NotAllowed, NotAuthenticated, TooManyAttempts
+from raa.service.passwords import Passwords
+from raa.values import printable
 
 #: seconds without a request, and in all, after which a session is over
 IDLE, ABSOLUTE = 30 * 60.0, 12 * 3600.0
@@ -79,10 +81,10 @@ class Accounts:
         """Set the first administrator's password; the door closes for good with it."""
         if not self.needs_setup():
             raise NotAllowed("Set-up is done. Log in.")
-        self.brake.check("set-up", address, self.now())
+        self.brake.check("set-up", address, self.clock.monotonic())
         expected = self.users.setting(_SETUP)
         if not expected or not hmac.compare_digest(expected, _digest(code)):
-            self.brake.failed("set-up", address, self.now())
+            self.brake.failed("set-up", address, self.clock.monotonic())
             raise NotAllowed("This set-up link is not valid (any more). Use the link that the last start printed.")
         self.create_admin(password)
         self.users.audit(self.now(), "admin", address, "set-up", "admin", "done")
@@ -98,15 +100,15 @@ class Accounts:
 
     def check_password(self, name: str, password: str, address: str, *, remember: bool = True) -> Values:
         """Return `{"name", "roles"}` for a right password; raises `NotAuthenticated` or `TooManyAttempts`."""
-        name = name[:200]
+        name = printable(name[:200])
         user = self.users.get(name)
-        now = self.now()
+        now = self.clock.monotonic()  # limits count seconds, whatever is done to the wall clock
         if user and remember and self.passwords.remembered(name, user["hash"], password, now):
             return {"name": user["name"], "roles": user["roles"]}
         self.brake.check(name, address, now)
         if not self.passwords.verify(user["hash"] if user else None, password) or user is None:
             self.brake.failed(name, address, now)
-            self.users.audit(now, name, address, "log in", name, "refused")
+            self.users.audit(self.now(), name, address, "log in", name, "refused")
             raise NotAuthenticated("User name or password is wrong.")
         self.brake.passed(name, address)
         if self.passwords.outdated(user["hash"]):
@@ -117,7 +119,7 @@ class Accounts:
 
     def log_in(self, name: str, password: str, address: str, agent: str) -> Values:
         """Open a session: `{"token", "name", "roles"}`."""
-        self.check_password(name, password, address, remember=False)
+        name = self.check_password(name, password, address, remember=False)["name"]
         user = self.users.get(name)
         if user is None:
             raise NotAuthenticated("User name or password is wrong.")
@@ -126,12 +128,15 @@ class Accounts:
         if now - self._swept > 600:
             self._swept = now
             self.users.drop_sessions(now - IDLE, now - ABSOLUTE)
-        self.users.open_session(_digest(token), user, now, address, agent)
+        self.users.open_session(_digest(token), user, now, address, printable(agent))
         self.users.audit(now, user["name"], address, "log in", user["name"], "done")
         return {"token": token, "name": user["name"], "roles": user["roles"]}
 
-    def session(self, token: str) -> Values | None:
-        """Return `{"name", "roles", "key"}` of a live session, None otherwise; `key` is what form tokens hang on."""
+    def session(self, token: str, touch: bool = True) -> Values | None:
+        """Return `{"name", "roles", "key"}` of a live session, None otherwise; `key` is what form tokens hang on.
+
+        `touch` False is for requests that a page makes by itself: they do not keep the session alive.
+        """
         if not 20 <= len(token) <= 100:
             return None
         digest = _digest(token)
@@ -139,7 +144,7 @@ class Accounts:
         now = self.now()
         if found is None or now - found["seen"] > IDLE or now - found["created"] > ABSOLUTE:
             return None
-        if now - found["seen"] > 60:
+        if touch and now - found["seen"] > 60:
             self.users.touch(found["id"], now)
         key = hashlib.sha256(b"form token of " + token.encode()).hexdigest()
         return {"name": found["name"], "roles": found["roles"].split(","), "key": key}
@@ -147,13 +152,11 @@ class Accounts:
     def log_out(self, token: str) -> None:
         self.users.close_session(_digest(token))
 
-    def set_password(self, name: str, password: str) -> None:
-        """Change a user's password; every session of that user ends."""
+    def set_password(self, name: str, password: str, keep: str = "") -> None:
+        """Change a user's password; every session of the user ends but the one whose token is `keep`."""
         judge(password, name, self.host)
-        if name != name.strip() or not name:
-            raise InvalidInput(problems={"name": "A user name cannot be empty or begin or end with a space."})
-        self.users.set_password(name, self.passwords.hash(password))
+        self.users.set_password(name, self.passwords.hash(password), _digest(keep) if keep else "")
 
 
 def _digest(text: str) -> str:
-    return hashlib.sha256(text.encode("utf-8", "surrogateescape")).hexdigest()
+    return hashlib.sha256(text.encode("utf-8", "surrogatepass")).hexdigest()

@@ -16,7 +16,7 @@ from raa.planning.occurrences import next_after
 from raa.planning.planner import Policy
 from raa.planning.rule import Rule
 from raa.protocols import Order, Values, WebSide
-from raa.rpath_error import ItemNotFound, RaaError
+from raa.rpath_error import InvalidInput, ItemNotFound, RaaError
 from raa.service.accounts import Accounts
 from raa.service.pool import Pool
 from raa.service.runner import Runner
@@ -69,10 +69,13 @@ class Engine:
         rule = Rule.from_values(order.rule)
         Policy(**order.policy)  # judged before it is stored
         now = self.clock.now()
+        first = _first(rule, now)
+        if first is None and rule.repeats:
+            raise InvalidInput("This schedule is never due: no day or time that it names comes before its end.")
         awaited = rule.kind == "immed" and order.armed and not order.single
         claim = self.pool.mark if awaited and self.runner.reserve(order.resource) else ""
         try:
-            added = self.ledger.add(order, rule.kind, now.timestamp(), _first(rule, now), claim)
+            added = self.ledger.add(order, rule.kind, now.timestamp(), first, claim)
         except BaseException:
             if claim:
                 self.runner.release(order.resource)
@@ -93,8 +96,8 @@ class Engine:
         now = self.clock.now()
         dues = []
         for sched_id in sched_ids:
-            due = _first(Rule.from_values(self.history.schedule(sched_id)["rule"]), now)
-            dues.append(due if due is not None else now.timestamp())
+            rule = Rule.from_values(self.history.schedule(sched_id)["rule"])
+            dues.append(_first(rule, now) if rule.repeats or rule.kind == "once" else now.timestamp())
         self.ledger.arm(sched_ids, dues)
         self.scheduler.poke()
 
@@ -141,7 +144,7 @@ class Engine:
         if not status["execId"] or status["state"] in UNFINISHED:
             raise ItemNotFound(f"Schedule {sched_id} has no result yet.")
         try:
-            return [False, self.runner.result(status["execId"], 0.0)]
+            return [False, self.runner.recorded(status["execId"])]
         except RaaError as error:
             if status["state"] in GOOD:
                 raise
@@ -158,14 +161,17 @@ class Engine:
     def log_in(self, name: str, password: str, address: str, agent: str) -> Values:
         return self.accounts.log_in(name, password, address, agent)
 
-    def session(self, token: str) -> Values | None:
-        return self.accounts.session(token)
+    def session(self, token: str, touch: bool = True) -> Values | None:
+        return self.accounts.session(token, touch)
 
     def check_password(self, name: str, password: str, address: str) -> Values:
         return self.accounts.check_password(name, password, address)
 
     def log_out(self, token: str) -> None:
         self.accounts.log_out(token)
+
+    def set_password(self, name: str, password: str, keep: str = "") -> None:
+        self.accounts.set_password(name, password, keep)
 
     def audit(self, who: str, address: str, action: str, target: str, outcome: str) -> None:
         self.accounts.users.audit(self.clock.now().timestamp(), who, address, action, target, outcome)

@@ -8,13 +8,14 @@ from typing import Any
 from raa import values
 from raa.rpath_error import OperationFailed
 
-#: the largest frame; a value is at most values.LIMIT and an envelope adds little
+#: the largest frame, and the deepest: a value is at most values.LIMIT and values.DEPTH, and an envelope adds a little
 MAXIMUM = values.LIMIT + 65_536
+DEPTH = values.DEPTH + 5
 
 
 def encode(message: dict[str, Any]) -> bytes:
     """Return the bytes of one frame; raises `InvalidInput` for what may not cross."""
-    body = values.to_json(message).encode()
+    body = values.to_json(message, "a message", limit=MAXIMUM, depth=DEPTH).encode()
     return len(body).to_bytes(4, "big") + body
 
 
@@ -67,7 +68,7 @@ class Channel:
             return None
         body = bytes(self._buffer[4 : 4 + size])
         del self._buffer[: 4 + size]
-        message: dict[str, Any] = values.from_json(body)
+        message: dict[str, Any] = values.from_json(body, limit=MAXIMUM, depth=DEPTH)
         return message
 
     def close(self) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import ctypes
 import os
 import signal
@@ -27,10 +28,12 @@ def children(pid: int) -> list[int]:
     """Return the direct children of a process, [] if it is gone."""
     found: list[int] = []
     try:
-        for thread in Path(f"/proc/{pid}/task").iterdir():
-            found += map(int, (thread / "children").read_text().split())
+        threads = list(Path(f"/proc/{pid}/task").iterdir())
     except OSError:
         return []
+    for thread in threads:
+        with contextlib.suppress(OSError):  # this thread has ended, which says nothing of the others
+            found += map(int, (thread / "children").read_text().split())
     return found
 
 

@@ -15,41 +15,8 @@ from contextlib import contextmanager
 from argon2 import PasswordHasher
 from argon2.exceptions import InvalidHashError, VerificationError
 
-from raa.rpath_error import InvalidInput, TooManyAttempts
-
-#: passwords shorter than this are refused; longer ones are advised
-MINIMUM, ADVISED, MAXIMUM = 12, 15, 1024
-
-
-def judge(password: str, *names: str) -> None:
-    """Raise `InvalidInput` (problem at `password`) unless the password may be used; no composition rules."""
-    raw = password.encode("utf-8", "surrogateescape")
-    problem = ""
-    if any(ord(character) < 32 or ord(character) == 127 for character in password):
-        problem = "A password cannot hold line breaks, tabs or other control characters."
-    elif len(password) < MINIMUM:
-        problem = f"Use at least {MINIMUM} characters; {ADVISED} or more are better. Four or five words do well."
-    elif len(raw) > MAXIMUM:
-        problem = f"Use at most {MAXIMUM} bytes."
-    elif len(set(password)) < 5:
-        problem = "Use more than a few different characters."
-    elif any(name and name.lower() in password.lower() and len(name) * 2 > len(password) for name in names):
-        problem = "The password is little more than the user's or the machine's name."
-    elif any(word in password.lower() for word in _COMMON):
-        problem = "The password holds one of the most common passwords; choose another."
-    if problem:
-        raise InvalidInput(problems={"password": problem})
-
-
-_COMMON = (
-    "password123",
-    "123456789012",
-    "qwertyuiop",
-    "passwordpassword",
-    "adminadmin",
-    "letmein12345",
-    "changeme1234",
-)
+from raa.lib.passwordpolicy import MAXIMUM
+from raa.rpath_error import TooManyAttempts
 
 
 class Passwords:
@@ -76,11 +43,11 @@ class Passwords:
 
     def hash(self, password: str) -> str:
         with self._place():
-            return self._hasher.hash(password.encode("utf-8", "surrogateescape"))
+            return self._hasher.hash(password.encode("utf-8", "surrogatepass"))
 
     def verify(self, stored: str | None, password: str) -> bool:
         """Tell whether the password fits; `stored` None takes as long and never fits."""
-        raw = password.encode("utf-8", "surrogateescape")
+        raw = password.encode("utf-8", "surrogatepass")
         if len(raw) > MAXIMUM:
             return False
         with self._place():
@@ -102,5 +69,5 @@ class Passwords:
         self._known[self._digest(name, stored, password)] = now + seconds
 
     def _digest(self, name: str, stored: str, password: str) -> bytes:
-        text = "\0".join((name, stored, password)).encode("utf-8", "surrogateescape")
+        text = "\0".join((name, stored, password)).encode("utf-8", "surrogatepass")
         return hmac.digest(self._key, text, "sha256")

@@ -11,9 +11,10 @@ import socket
 import subprocess  # the spawner is the one process raa starts besides raa.host  # noqa: TID251
 import sys
 import threading
+import time
 from typing import Any, Protocol
 
-from raa.rpath_error import OperationFailed
+from raa.rpath_error import OperationFailed, RaaError
 from raa.service import kernel
 from raa.service.frames import Channel
 
@@ -23,6 +24,8 @@ log = logging.getLogger("raa.service")
 RUNS = 100
 #: what a run may print before the rest is dropped, in bytes
 OUTPUT = 1_000_000
+#: seconds that a run waits for a spawner that is being started anew
+RESTART = 15.0
 
 
 class Listener(Protocol):
@@ -55,14 +58,23 @@ class Worker:
         self.code: int | None = None
         self._output = output
         self._printed = 0
+        self._cut = False
         self._partial = b""
+        self._wake = os.eventfd(0, os.EFD_NONBLOCK | os.EFD_CLOEXEC)
+        self._guard = threading.Lock()
+        self._ended = False
         threading.Thread(target=self._read, name="raa-worker", daemon=True).start()
 
     def start(self, listener: Listener, bind: dict[str, Any], run: dict[str, Any]) -> None:
         """Begin a run; binds the worker to the plugin at its first."""
-        self.listener = listener
-        self.runs += 1
-        self._printed = 0
+        with self._guard:
+            ended = self._ended
+            if not ended:
+                self.runs, self._printed, self._cut = self.runs + 1, 0, False
+                self.listener = listener
+        if ended:  # it died while it was idle, and its thread has ended too
+            listener.lost(_reason(self.code))
+            return
         try:
             if self.plugin is None:
                 self.plugin = bind["plugin"]
@@ -70,6 +82,7 @@ class Worker:
             self.channel.send({"run": run})
         except OSError:
             log.debug("worker %d is gone; its thread tells why", self.pid)
+        self._look()
 
     def reply(self, message: dict[str, Any]) -> None:
         """Answer a call of the running method; a worker that has just died needs none."""
@@ -80,6 +93,7 @@ class Worker:
         """Ask the running method to stop."""
         if self.pid:
             self.pool.order(b"T%d" % self.pid)
+        self._look()
 
     def kill(self) -> None:
         """Kill the process and everything below it."""
@@ -90,35 +104,50 @@ class Worker:
         """Let the process go: what hangs below it goes too."""
         self.kill()
 
+    def _look(self) -> None:
+        """Have the thread ask again how long it may wait: a run has begun or is to stop."""
+        with self._guard:
+            if not self._ended:
+                os.eventfd_write(self._wake, 1)
+
     def _read(self) -> None:
-        sources = [self.channel.fileno(), self._output]
+        sources = [self.channel.fileno(), self._output, self._wake]
+        reason = ""
         try:
-            while self.channel.fileno() in sources:
-                listener = self.listener
-                timeout = listener.overdue() if listener else None
-                readable, _, _ = select.select(sources, [], [], timeout)
-                if self._output in readable and not self._read_output():
-                    sources.remove(self._output)
-                if self.channel.fileno() in readable:
-                    alive = self.channel.fill()
-                    for message in self.channel.messages():
-                        self._take(message)
-                    if self.listener:
-                        self.listener.flush()
-                    if not alive:
-                        break
-        except OperationFailed as error:
+            self._follow(sources)
+        except RaaError as error:  # the worker sent what is no message
+            reason = str(error)
+        except Exception as error:
+            log.exception("worker %d: what it sent could not be dealt with", self.pid)
+            reason = f"{type(error).__name__}: {error}"
+        if reason:
             self.kill()
-            self._lost(str(error))
-        self._end(sources)
+        self._end(sources, reason)
+
+    def _follow(self, sources: list[int]) -> None:
+        while True:
+            listener = self.listener
+            timeout = listener.overdue() if listener else None
+            readable, _, _ = select.select(sources, [], [], timeout)
+            if self._wake in readable:
+                os.eventfd_read(self._wake)
+            if self._output in readable and not self._read_output():
+                sources.remove(self._output)
+            if self.channel.fileno() in readable:
+                alive = self.channel.fill()
+                for message in self.channel.messages():
+                    self._take(message)
+                if self.listener:
+                    self.listener.flush()
+                if not alive:
+                    return
 
     def _take(self, message: dict[str, Any]) -> None:
-        if "hello" in message:
+        if "hello" in message and not self.pid:
             self.pool.known(self, message["hello"])
             return
         if "done" in message:
-            while select.select([self._output], [], [], 0)[0] and self._read_output():
-                pass  # what the method printed belongs to its run, so take it before the run ends
+            self._drain()  # what the method printed belongs to its run, so take it before the run ends
         listener = self.listener
         if listener is not None:
             listener.message(message)
@@ -130,28 +159,44 @@ class Worker:
         if len(self._partial) > 10_000 or not data:
             lines, self._partial = [*lines, self._partial], b""
         for line in lines:
-            if self.listener is None and line:
-                log.warning("worker %d: %s", self.pid, line.decode("utf-8", "backslashreplace"))
             self._printed += len(line) + 1
-            if self.listener and line and self._printed <= OUTPUT:
-                self.listener.output(line.decode("utf-8", "backslashreplace"))
-            elif self.listener and line and self._printed - len(line) - 1 <= OUTPUT:
-                self.listener.output(f"(output cut after {OUTPUT // 1_000_000} MB)")
+            text = line.decode("utf-8", "backslashreplace")
+            if self._printed > OUTPUT:
+                if self.listener and not self._cut:
+                    self._cut = True
+                    self.listener.output(f"(output cut after {OUTPUT // 1_000_000} MB)")
+            elif self.listener and line:
+                self.listener.output(text)
+            elif line:
+                log.warning("worker %d: %s", self.pid, text)
         return bool(data)
+
+    def _drain(self) -> None:
+        """Take what is in the pipe; a process left behind may fill it for ever, so no more than a pipe can hold."""
+        for _ in range(16):
+            if not select.select([self._output], [], [], 0)[0] or not self._read_output():
+                return
 
     def _lost(self, reason: str) -> None:
         listener, self.listener = self.listener, None
         if listener:
             listener.lost(reason)
 
-    def _end(self, sources: list[int]) -> None:
-        self.gone.wait(2.0)
-        while self._output in sources and select.select([self._output], [], [], 0)[0]:
-            if not self._read_output():
-                break
-        if self.listener:
-            self._lost(_reason(self.code))
+    def _end(self, sources: list[int], reason: str) -> None:
+        self.pool.unlist(self)
+        if not self.gone.wait(2.0) and self.pid:
+            self.kill()  # it has closed the channel and lives on
+            self.gone.wait(10.0)
+        if self._output in sources:
+            self._drain()
+        with self._guard:
+            self._ended = True
+        try:
+            self._lost(reason or _reason(self.code))
+        except Exception:
+            log.exception("worker %d: the end of its run could not be dealt with", self.pid)
         os.close(self._output)
+        os.close(self._wake)
         self.channel.close()
         self.pool.forget(self)
 
@@ -173,6 +218,7 @@ class Pool:
         self.mark = secrets.token_hex(12)
         self._idle_limit = idle
         self._lock = threading.Lock()
+        self._ready = threading.Condition(self._lock)
         self._idle: list[Worker] = []
         self._workers: set[Worker] = set()
         self._control: socket.socket | None = None
@@ -185,18 +231,22 @@ class Pool:
         """Start the spawner and, with `warm`, the idle workers."""
         ours, theirs = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
         environment = {**os.environ, kernel.MARK: self.mark}
-        self._process = subprocess.Popen(  # noqa: S603 - our own interpreter and module
+        process = subprocess.Popen(  # noqa: S603 - our own interpreter and module
             [sys.executable, "-m", "raa.service.spawner", str(theirs.fileno())],
             pass_fds=[theirs.fileno()],
             env=environment,
             stdin=subprocess.DEVNULL,
         )
         theirs.close()
-        self._control = ours
-        threading.Thread(target=self._listen, args=(ours,), name="raa-spawner", daemon=True).start()
-        if warm:
-            with self._lock:
+        with self._lock:
+            self._process, self._control = process, ours
+            threading.Thread(target=self._listen, args=(ours,), name="raa-spawner", daemon=True).start()
+            if warm:
                 self._idle += [self._fork() for _ in range(self._idle_limit)]
+            self._ready.notify_all()
+            stopped = self._closing
+        if stopped:  # while this one was being started
+            self.stop()
 
     @property
     def spawner_pid(self) -> int:
@@ -204,11 +254,13 @@ class Pool:
 
     def take(self, plugin: str) -> Worker:
         """Return a worker for a run of this plugin: its own idle one, else an unbound one, else a new one."""
+        until = time.monotonic() + RESTART
         with self._lock:
+            while self._control is None and not self._closing:
+                if not self._ready.wait(until - time.monotonic()):
+                    raise OperationFailed("the spawner is not running; restart raa")
             if self._closing:
                 raise OperationFailed("raa is stopping and starts no more runs")
-            if self._control is None:
-                raise OperationFailed("the spawner is not running; restart raa")
             for wanted in (plugin, None):
                 for worker in reversed(self._idle):
                     if worker.plugin == wanted:
@@ -226,21 +278,30 @@ class Pool:
             else:
                 gone = [worker]
                 if not self._closing and not self._idle and self._control is not None:
-                    self._idle.append(self._fork())
+                    with contextlib.suppress(OperationFailed):  # whoever needs one is told
+                        self._idle.append(self._fork())
         for old in gone:
             old.retire()
 
     def _fork(self) -> Worker:
-        mine, theirs = socket.socketpair()
-        reader, writer = os.pipe2(os.O_CLOEXEC)
+        """Have a worker forked; raises `OperationFailed`. The lock is held."""
+        if self._control is None:
+            raise OperationFailed("the spawner is not running; restart raa")
         try:
-            if self._control is None:
-                raise OperationFailed("the spawner is not running; restart raa")
-            socket.send_fds(self._control, [b"F"], [theirs.fileno(), writer])
-        finally:
-            theirs.close()
-            os.close(writer)
-        worker = Worker(self, mine, reader)
+            with contextlib.ExitStack() as undo:
+                mine, theirs = socket.socketpair()
+                undo.callback(mine.close)
+                with theirs:
+                    reader, writer = os.pipe2(os.O_CLOEXEC)
+                    undo.callback(os.close, reader)
+                    try:
+                        socket.send_fds(self._control, [b"F"], [theirs.fileno(), writer])
+                    finally:
+                        os.close(writer)
+                worker = Worker(self, mine, reader)
+                undo.pop_all()
+        except (OSError, RuntimeError) as error:
+            raise OperationFailed(f"no worker process can be started: {error}") from None
         self._workers.add(worker)
         return worker
 
@@ -259,11 +320,15 @@ class Pool:
                 worker.code = self._early.pop(pid)
                 worker.gone.set()
 
+    def unlist(self, worker: Worker) -> None:
+        """Give this worker to nobody any more."""
+        with self._lock:
+            if worker in self._idle:
+                self._idle.remove(worker)
+
     def forget(self, worker: Worker) -> None:
         with self._lock:
             self._workers.discard(worker)
-            if worker in self._idle:
-                self._idle.remove(worker)
 
     def _listen(self, control: socket.socket) -> None:
         while True:
@@ -279,6 +344,7 @@ class Pool:
         with self._lock:
             if self._control is control:
                 self._control = None
+            self._idle.clear()
             workers = list(self._workers)
         for worker in workers:
             worker.gone.set()
@@ -287,7 +353,11 @@ class Pool:
             kernel.end_marked(self.mark)
             if self._process:
                 self._process.wait()
-            self.start()
+            control.close()
+            try:
+                self.start()
+            except OSError:
+                log.exception("no spawner can be started; no run can be until raa is started anew")
 
     def _gone(self, pid: int, code: int) -> None:
         with self._lock:
@@ -302,9 +372,11 @@ class Pool:
         """End the spawner and every process below it."""
         with self._lock:
             self._closing = True
+            self._ready.notify_all()
         control, self._control = self._control, None
         if control is not None:
-            control.shutdown(socket.SHUT_RDWR)
+            with contextlib.suppress(OSError):  # it may be gone already
+                control.shutdown(socket.SHUT_RDWR)
             control.close()
         if self._process is not None:
             try:

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 from raa.db.ledger import Job
 from raa.protocols import Values
-from raa.rpath_error import DeadlineExceeded, OperationFailed, RaaError, RemoteError, from_wire, to_wire
+from raa.rpath_error import DeadlineExceeded, InvalidInput, OperationFailed, RaaError, RemoteError, from_wire, to_wire
 
 if TYPE_CHECKING:
     from raa.service.pool import Worker
@@ -16,6 +16,8 @@ if TYPE_CHECKING:
 
 #: seconds between asking a run to stop and killing it
 GRACE = 5.0
+#: what a method prints is recorded after at most this many seconds
+FLUSH_EVERY = 0.3
 
 
 class Run:
@@ -35,6 +37,8 @@ class Run:
         self._events: list[tuple[float, str, Values]] = []
         self._deadline: float | None = None
         self._kill_at: float | None = None
+        self._flushed = 0.0
+        self._lock = threading.Lock()
         self._done = threading.Event()
         self._value: Any = None
         self._error: Values | None = None
@@ -51,23 +55,32 @@ class Run:
         return outcome(self.state, self._value, self._error)
 
     def end(self, state: str, value: Any = None, error: Values | None = None) -> None:
-        self.state, self._value, self._error = state, value, error
-        self._done.set()
+        with self._lock:
+            self.state, self._value, self._error = state, value, error
+            self._done.set()
 
     # -- its worker speaks (on the worker's thread)
 
-    def begin(self, worker: Worker) -> None:
-        self.worker = worker
-        self.state = "running"
-        if self.timeout:
-            self._deadline = time.monotonic() + self.timeout
+    def begin(self, worker: Worker) -> bool:
+        """Take the worker; False if the run was stopped before it began."""
+        with self._lock:
+            if self.stopping:
+                return False
+            self.worker = worker
+            self.state = "running"
+            if self.timeout:
+                self._deadline = time.monotonic() + self.timeout
+            return True
 
     def message(self, message: dict[str, Any]) -> None:
-        if "event" in message:
+        if message.get("event") == "trace":
+            self.runner.log_trace(self.job, message["body"]["text"])
+        elif "event" in message:
             self.note(message["event"], message["body"], message["at"])
         elif "call" in message:
             self.flush()
-            self._answer(message)
+            # on a thread of its own: a web half that hangs must not keep this one from ending the run
+            threading.Thread(target=self._answer, args=(message,), name="raa-call", daemon=True).start()
         elif "done" in message:
             self.runner.ended(self, message["done"], self.take_events())
 
@@ -83,6 +96,7 @@ class Run:
 
     def flush(self) -> None:
         events = self.take_events()
+        self._flushed = time.monotonic()
         if events:
             self.runner.record(self, events)
 
@@ -93,6 +107,12 @@ class Run:
 
     def overdue(self) -> float | None:
         now = time.monotonic()
+        if self._events and now - self._flushed >= FLUSH_EVERY:
+            self.flush()
+        left = self._end_within(now)
+        return min(FLUSH_EVERY, left or FLUSH_EVERY) if self._events else left
+
+    def _end_within(self, now: float) -> float | None:
         if self._kill_at is not None:
             if now < self._kill_at:
                 return self._kill_at - now
@@ -107,12 +127,16 @@ class Run:
             return GRACE
         return None
 
-    def stop(self, state: str, reason: str) -> None:
-        """Ask the method to stop; the worker's thread kills it when the grace is over."""
-        self.stopping = (state, reason)
-        self._kill_at = time.monotonic() + GRACE
-        if self.worker:
-            self.worker.terminate()
+    def stop(self, state: str, reason: str) -> bool:
+        """Ask the method to stop; the worker's thread kills it when the grace is over. False if it has ended."""
+        with self._lock:  # so that the signal cannot reach the worker's next run
+            if self._done.is_set() or self.stopping:
+                return False
+            self.stopping = (state, reason)
+            self._kill_at = time.monotonic() + GRACE
+            if self.worker:
+                self.worker.terminate()
+            return True
 
     def lost(self, reason: str) -> None:
         error: Values = {"class": "OperationFailed", "text": f"The run did not end: {reason}.", "fields": {}}
@@ -125,11 +149,14 @@ class Run:
             answer = {"value": value}
         except RaaError as error:
             answer = {"error": to_wire(error)}
-        except Exception as error:  # noqa: BLE001 - a web half that fails must not take the worker's thread along
+        except BaseException as error:  # noqa: BLE001 - whatever a web half raises, the method waits for an answer
             self.runner.log_failure(self.job, error)
             answer = {"error": to_wire(error)}
         if self.worker:
-            self.worker.reply(answer)
+            try:
+                self.worker.reply(answer)
+            except InvalidInput as error:  # an error whose fields do not cross
+                self.worker.reply({"error": to_wire(error)})
 
 
 def outcome(state: str, value: Any, error: Values | None) -> Any:

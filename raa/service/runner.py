@@ -5,15 +5,18 @@ from __future__ import annotations
 import logging
 import threading
 import time
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
+from functools import partial
 from typing import Any
 
 from raa import values
 from raa.clock import Clock
+from raa.constants import UNFINISHED
 from raa.db.history import History
-from raa.db.ledger import Job, Ledger
-from raa.protocols import Values, WebSide
-from raa.rpath_error import RaaError, to_wire
+from raa.db.ledger import Job, Ledger, job_of
+from raa.protocols import Order, Values, WebSide
+from raa.rpath_error import DeadlineExceeded, RaaError, to_wire
+from raa.service import kernel
 from raa.service.pool import Pool
 from raa.service.run import Run, explain, outcome
 
@@ -42,7 +45,10 @@ class Runner:
         self._open: dict[int, Run] = {}
         self._waiting: list[Run] = []
         self._active: dict[bool, int] = {True: 0, False: 0}
-        self._resources: set[str] = set()
+        #: resources, and schedules whose runs go one after the other, that are in use
+        self._held: set[str] = set()
+        #: ends of runs that the ledger could not take when they came
+        self._unwritten: list[Callable[[], object]] = []
         self._stopping = False
 
     def now(self) -> float:
@@ -57,17 +63,17 @@ class Runner:
     def reserve(self, resource: str) -> bool:
         """Take a slot for an awaited run ahead of its ledger row; False when it has to wait its turn."""
         with self._lock:
-            if self._active[True] >= self._limits[True] or resource in self._resources or self._stopping:
+            if self._active[True] >= self._limits[True] or resource in self._held or self._stopping:
                 return False
             self._active[True] += 1
             if resource:
-                self._resources.add(resource)
+                self._held.add(resource)
             return True
 
     def release(self, resource: str) -> None:
         """Give back what `reserve` took and no run came to use."""
         with self._lock:
-            self._free(True, resource)
+            self._free(True, frozenset(filter(None, [resource])))
 
     def run_now(self, job: Job) -> Run:
         """Start a job whose slot is reserved and whose row says running."""
@@ -81,7 +87,7 @@ class Runner:
         with self._lock:
             for job in jobs:
                 self._waiting.append(self._admit(job, locked=True))
-            self._waiting.sort(key=lambda run: (run.job.due, run.job.exec_id))
+            self._waiting.sort(key=_in_due_order)
         self.notify()
         self._dispatch()
 
@@ -103,37 +109,67 @@ class Runner:
                 self._waiting.remove(run)
                 run.holds = True
                 self._active[self.immediate(run.job.kind)] += 1
-                if run.job.resource:
-                    self._resources.add(run.job.resource)
-            self._start(run, claimed=False)
+                self._held |= run.job.holds
+            if not self._start(run, claimed=False):
+                return
 
     def _may_start(self, run: Run) -> bool:
         lane = self.immediate(run.job.kind)
-        return self._active[lane] < self._limits[lane] and run.job.resource not in self._resources
+        return self._active[lane] < self._limits[lane] and not run.job.holds & self._held
 
-    def _free(self, lane: bool, resource: str) -> None:
+    def _free(self, lane: bool, held: frozenset[str]) -> None:
         self._active[lane] -= 1
-        self._resources.discard(resource)
+        self._held -= held
 
-    def _start(self, run: Run, claimed: bool) -> None:
+    def _start(self, run: Run, claimed: bool) -> bool:
+        """Claim a run and give it to a worker; False if the ledger cannot be written, and the run waits on."""
         job = run.job
+        if self._stopping and not claimed:  # it stays queued, for the next start
+            run.end("queued")
+            return False
         try:
             if not claimed and not self.ledger.claim(job.exec_id, self.pool.mark, self.now()):
                 self._forget(run)
-                return
+                return True
+        except Exception:
+            log.exception("%s: run %d cannot begin yet", job.plugin, job.exec_id)
+            with self._lock:
+                self._free(self.immediate(job.kind), job.holds)
+                run.holds = False
+                self._waiting.append(run)
+                self._waiting.sort(key=_in_due_order)
+            return False
+        try:
             bind = self._bind(job.plugin)
             worker = self.pool.take(job.plugin)
-        except RaaError as error:
-            self._finish(run, "failed", error=to_wire(error))
-            return
-        run.begin(worker)
-        self.notify()
-        worker.start(
-            run,
-            bind,
-            {"schedId": job.sched_id, "execId": job.exec_id, "method": job.method, "args": job.args,
-             "optional": job.method == "cleanUp"},
-        )  # fmt: skip
+            if not run.begin(worker):
+                self.pool.give_back(worker, True)
+                self._finish(run, *(run.stopping or ("cancelled", "")))
+                return True
+            self.notify()
+            worker.start(
+                run,
+                bind,
+                {"schedId": job.sched_id, "execId": job.exec_id, "method": job.method, "args": job.args,
+                 "optional": job.method == "cleanUp"},
+            )  # fmt: skip
+        except Exception as error:  # noqa: BLE001 - whoever pokes the queue is not to blame for this run
+            self._finish(run, "interrupted" if self._stopping else "failed", error=to_wire(error))
+        return True
+
+    def tend(self) -> None:
+        """Write and start what could not be when its time came; the scheduler calls this at every turn."""
+        with self._lock:
+            unwritten, self._unwritten = self._unwritten, []
+        while unwritten:
+            try:
+                unwritten[0]()
+            except Exception:  # noqa: BLE001 - it was logged when it came up
+                with self._lock:
+                    self._unwritten += unwritten
+                return
+            del unwritten[0]
+        self._dispatch()
 
     # -- runs speak
 
@@ -144,7 +180,10 @@ class Runner:
         return values.check(self.web.local_call(plugin, target, values.check(list(args)), kwargs))
 
     def record(self, run: Run, events: Sequence[tuple[float, str, Values]]) -> None:
-        self.ledger.record(run.job.exec_id, events, run.progress)
+        try:
+            self.ledger.record(run.job.exec_id, events, run.progress)
+        except Exception:
+            log.exception("%s: run %d: events could not be recorded", run.job.plugin, run.job.exec_id)
         self.notify()
 
     def ended(self, run: Run, done: dict[str, Any], events: Sequence[tuple[float, str, Values]]) -> None:
@@ -158,9 +197,11 @@ class Runner:
             error = error or {"class": "OperationFailed", "text": reason, "fields": {}}
         else:
             state, reason = ("warnings" if done.get("warned") else "succeeded"), ""
+        # ordered before the end is written: what stops us between the two must not forget it
+        after = self._clean_up(run.job) if "lost" in done or run.stopping else None
         self._finish(run, state, reason, error, done, events)
-        if "lost" in done or run.stopping:
-            self._clean_up(run.job)
+        if after:
+            self.enqueue([after])
 
     def _finish(
         self,
@@ -176,40 +217,54 @@ class Runner:
         message = done.get("text") or (None if state in ("succeeded", "warnings") else (explain(error) or reason))
         if state == "cancelled":
             message = "Cancelled " + reason
-        self.ledger.finish(
+        write = partial(
+            self.ledger.finish,
             run.job.exec_id,
             state,
             self.now(),
             reason=reason or explain(error),
-            message=message,
+            message=None if message is None else str(message),
             result=values.to_json(value) if value is not None else None,
             error=error,
-            events=events,
         )
+        try:
+            write(events=events)
+        except Exception:
+            log.exception("%s: the end of run %d cannot be written yet", run.job.plugin, run.job.exec_id)
+            with self._lock:
+                self._unwritten.append(write)
         if state in ("failed", "timed_out"):
             log.warning("%s: run %d (%s) %s: %s", run.job.plugin, run.job.exec_id, run.job.method, state, message)
         run.end(state, value, error)
         if run.worker:
-            self.pool.give_back(run.worker, bool(done.get("clean")))
+            self.pool.give_back(run.worker, bool(done.get("clean")) and not run.stopping)
         self._forget(run)
 
     def _forget(self, run: Run) -> None:
         with self._lock:
             if self._open.pop(run.job.exec_id, None) is not None and run.holds:
-                self._free(self.immediate(run.job.kind), run.job.resource)
+                self._free(self.immediate(run.job.kind), run.job.holds)
         self.notify()
         self._dispatch()
 
-    def _clean_up(self, job: Job) -> None:
-        """Let the plugin remove what a run that did not end by itself left behind."""
-        if job.method == "cleanUp" or self._stopping:
-            return
-        from raa.protocols import Order
+    def _clean_up(self, job: Job, again: bool = False) -> Job | None:
+        """Order the plugin's clean-up of what a run that did not end by itself left behind.
 
-        order = Order(plugin=job.plugin, rule={"kind": "now"}, method="cleanUp", call=True, args=[job.exec_id])
-        added = self.ledger.add(order, "now", self.now(), None)
-        if isinstance(added, Job):
-            self.enqueue([added])
+        A clean-up that fails is not repeated, but one that was interrupted is, with `again`.
+        """
+        if job.method == "cleanUp" and not again:
+            return None
+        args = job.args if job.method == "cleanUp" else [job.exec_id]
+        order = Order(plugin=job.plugin, rule={"kind": "now"}, method="cleanUp", call=True, args=args)
+        try:
+            added = self.ledger.add(order, "now", self.now(), None)
+        except Exception:
+            log.exception("%s: the clean-up after run %d cannot be ordered", job.plugin, job.exec_id)
+            return None
+        return added if isinstance(added, Job) else None
+
+    def log_trace(self, job: Job, text: str) -> None:
+        log.warning("%s: run %d (%s) raised:\n%s", job.plugin, job.exec_id, job.method, text)
 
     def log_failure(self, job: Job, error: BaseException) -> None:
         log.error("%s: the web half failed for run %d", job.plugin, job.exec_id, exc_info=error)
@@ -225,9 +280,15 @@ class Runner:
         run = self._open.get(exec_id)
         if run is not None:
             return run.wait(timeout)
+        return self.recorded(exec_id)
+
+    def recorded(self, exec_id: int) -> Any:
+        """Return a finished run's value as the ledger has it, or raise."""
         row = self.history.outcome(exec_id)
         if row is None:
             return self.history.execution(exec_id)  # raises that there is none
+        if row["state"] in UNFINISHED:
+            raise DeadlineExceeded(f"Run {exec_id} has not ended.")
         return outcome(
             row["state"],
             values.from_json(row["result"]) if row["result"] else None,
@@ -247,41 +308,38 @@ class Runner:
             self._finish(run, "cancelled", f"by {who}")
             return True
         self.ledger.cancelling(exec_id, who)
-        run.stop("cancelled", f"by {who}")
+        stopped = run.stop("cancelled", f"by {who}")
         self.notify()
-        return True
+        return stopped
 
     def recover(self) -> None:
         """At start: end what an earlier process left, write it interrupted, take up again what had not begun."""
-        from raa.db.ledger import job_of
-        from raa.service import kernel
-
         rows = self.history.open_executions()
         for mark in {row["worker"] for row in rows if row["worker"]}:
             if ended := kernel.end_marked(mark):
                 log.warning("ended %d processes that an earlier raa had left", ended)
-        queued, broken = [], []
+        queued = []
         for row in rows:
             job = job_of(row, row["started_by"])
-            if row["state"] == "queued":
+            if row["state"] == "queued" and values.SECRET not in job.args:
                 queued.append(job)
                 continue
-            reason = "raa ended while it ran"
+            if after := self._clean_up(job, again=True):
+                queued.append(after)
+            begun = row["state"] != "queued"
+            reason = "raa ended while it ran" if begun else "raa ended before it began, and its secret is not stored"
             error: Values = {"class": "OperationFailed", "text": f"The run was interrupted: {reason}.", "fields": {}}
             self.ledger.finish(
                 job.exec_id, "interrupted", self.now(), reason=reason, message=error["text"], error=error
             )
             log.warning("%s: run %d was interrupted: %s", job.plugin, job.exec_id, reason)
-            broken.append(job)
-        for job in broken:
-            self._clean_up(job)
         self.enqueue(queued)
 
     def stop(self, grace: float) -> None:
         """Stop taking work, ask every run to end, and write those that ran as interrupted."""
         with self._lock:
             self._stopping = True
-            runs = [run for run in self._open.values() if run.worker is not None]
+            runs = [run for run in self._open.values() if run.holds]
         for run in runs:
             run.stop("interrupted", "raa was stopped")
         until = time.monotonic() + grace
@@ -290,3 +348,7 @@ class Runner:
         self.pool.stop()
         for run in runs:
             run._done.wait(2.0)
+
+
+def _in_due_order(run: Run) -> tuple[float, int]:
+    return run.job.due, run.job.exec_id

@@ -8,9 +8,10 @@ from datetime import UTC, datetime
 
 from raa import values
 from raa.clock import Clock
+from raa.db.connection import Row
 from raa.db.history import History
 from raa.db.ledger import Ledger
-from raa.planning.planner import Policy, decide
+from raa.planning.planner import Fire, Plan, Policy, decide
 from raa.planning.rule import Rule
 from raa.service.runner import Runner
 
@@ -42,10 +43,7 @@ class Scheduler:
         while rows := self.history.due(now.timestamp(), GROUP):
             plans = []
             for row in rows:
-                rule = Rule.from_values(values.from_json(row["rule"]))
-                policy = Policy(**values.from_json(row["policy"]))
-                due = datetime.fromtimestamp(row["next_due"], UTC)
-                plans.append((row, decide(rule, policy, due, now, row["unfinished"], row["runs"])))
+                plans.append((row, _plan(row, now)))
             self.runner.enqueue(self.ledger.fire(plans, now.timestamp()))
             if len(rows) < GROUP:
                 break
@@ -56,6 +54,7 @@ class Scheduler:
         return None if due_at is None else due_at - self.clock.now().timestamp()
 
     def start(self) -> None:
+        """Loop on a thread of its own."""
         self._thread = threading.Thread(target=self.run, name="raa-scheduler", daemon=True)
         self._thread.start()
 
@@ -63,6 +62,7 @@ class Scheduler:
         """Loop until stopped; an error is logged and the loop goes on after a slice."""
         while not self._stopped:
             try:
+                self.runner.tend()
                 wait = self.step()
             except Exception:
                 log.exception("the scheduler could not do its turn; it tries again in %g s", SLICE)
@@ -84,3 +84,15 @@ class Scheduler:
             self._condition.notify_all()
         if self._thread:
             self._thread.join(10)
+
+
+def _plan(row: Row, now: datetime) -> Plan:
+    """Decide about one schedule; one that cannot be read any more ends, and holds up no other."""
+    due = datetime.fromtimestamp(row["next_due"], UTC)
+    try:
+        rule = Rule.from_values(values.from_json(row["rule"]))
+        policy = Policy(**values.from_json(row["policy"]))
+        return decide(rule, policy, due, now, row["unfinished"], row["runs"])
+    except Exception as error:
+        log.exception("%s: schedule %d cannot be used any more and ends", row["plugin"], row["id"])
+        return Plan((Fire(due, "missed", f"the schedule cannot be used: {error}"),), None)

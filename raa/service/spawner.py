@@ -33,17 +33,21 @@ def main(descriptor: int) -> None:
     mine: set[int] = set()
     console.send(b"ready")
     sources: list[Any] = [console, wake_read]
-    while True:
-        readable, _, _ = select.select(sources, [], [])
-        if wake_read in readable:
-            os.read(wake_read, 512)
-        if console in readable:
-            message, descriptors, _, _ = socket.recv_fds(console, 4096, 2)
-            if not message:
-                break
-            _obey(message, descriptors, console, wake_read, wake_write, mine)
-        _reap(console, mine)
-    kernel.kill_tree(os.getpid(), itself=False)
+    try:
+        while True:
+            readable, _, _ = select.select(sources, [], [])
+            if wake_read in readable:
+                os.read(wake_read, 512)
+            if console in readable:
+                message, descriptors, _, _ = socket.recv_fds(console, 4096, 2)
+                if not message:
+                    break
+                _obey(message, descriptors, console, wake_read, wake_write, mine)
+            _reap(console, mine)
+    except (BrokenPipeError, ConnectionResetError):
+        return  # the console ended while it was told something
+    finally:
+        kernel.kill_tree(os.getpid(), itself=False)
 
 
 def _obey(
@@ -51,7 +55,11 @@ def _obey(
 ) -> None:
     order = message[:1]
     if order == b"F":
-        pid = os.fork()
+        try:
+            pid = os.fork()
+        except OSError as error:  # no memory or too many processes: the console sees this worker's channel end
+            print(f"no worker could be forked: {error}", file=sys.stderr, flush=True)  # noqa: T201 - our only voice
+            pid = -1
         if pid == 0:
             try:
                 signal.set_wakeup_fd(-1)
@@ -67,7 +75,8 @@ def _obey(
                 sys.stderr.flush()
             finally:
                 os._exit(70)
-        mine.add(pid)
+        if pid > 0:
+            mine.add(pid)
         for descriptor in descriptors:
             os.close(descriptor)
         return

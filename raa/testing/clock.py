@@ -9,7 +9,7 @@ from datetime import UTC, datetime, timedelta
 class ManualClock:
     """Implements `raa.clock.Clock`; `set` and `advance` move it and wake everybody who waits on it."""
 
-    def __init__(self, now: datetime = datetime(2026, 11, 24, 9, 0, tzinfo=UTC)) -> None:  # noqa: B008 - immutable
+    def __init__(self, now: datetime = datetime(2026, 11, 24, 9, 0, tzinfo=UTC)) -> None:
         self._now = now.astimezone(UTC)
         self._monotonic = 1000.0
         self._lock = threading.Lock()

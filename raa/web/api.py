@@ -6,6 +6,7 @@ from contextvars import ContextVar
 from typing import TYPE_CHECKING, Any, NoReturn
 
 from raa.identity import acting
+from raa.rpath_error import InvalidInput
 
 if TYPE_CHECKING:
     from raa.web.console import Console
@@ -76,7 +77,9 @@ def getRequestHeaderValue(name: str) -> str | None:
 
 
 def setResponseHeaderValue(name: str, value: str) -> None:
-    """Set a header of the answer."""
+    """Set a header of the answer; raises `InvalidInput` for a text with line breaks, which would be another header."""
+    if not (name + value).isprintable():
+        raise InvalidInput(f"The header {name!r} cannot have the value {value!r}.")
     console().response_headers()[name] = value
 
 

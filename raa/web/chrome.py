@@ -45,6 +45,19 @@ class Ui:
     form: Mapping[str, Any] = field(default_factory=dict)
     refresh: int = 0
 
+    def filled(self, values: Mapping[str, Any]) -> dict[str, Any]:
+        """Return a form's values with what was just sent and refused on top, so that nothing typed is lost."""
+        if not self.form:
+            return dict(values)
+        return {
+            name: _as_list(self.form.get(name)) if isinstance(value, list) else self.form.get(name, value)
+            for name, value in values.items()
+        }
+
+
+def _as_list(value: Any) -> list[Any]:
+    return value if isinstance(value, list) else [] if value is None else [value]
+
 
 class Flashes:
     """Messages for the next page of a session, kept in memory: they say what just happened and no more."""
@@ -54,10 +67,13 @@ class Flashes:
         self._waiting: dict[str, list[dict[str, str]]] = {}
 
     def add(self, key: str, level: str, text: str) -> None:
+        if not key:  # a program: it loads no next page
+            return
         with self._lock:
             if len(self._waiting) > 1000:
                 self._waiting.clear()
-            self._waiting.setdefault(key, []).append({"level": level, "text": text})
+            waiting = self._waiting.setdefault(key, [])
+            waiting[:] = [*waiting[-9:], {"level": level, "text": text}]
 
     def take(self, key: str) -> list[dict[str, str]]:
         with self._lock:
@@ -107,7 +123,7 @@ class Chrome:
         top = [("Dashboard", "/", "gauge"), ("Jobs", "/jobs", "list-checks")]
         groups: dict[str, list[tuple[int, str, dict[str, Any]]]] = {}
         for plugin, instance in self.registry.plugins.items():
-            if not self.may_see(identity, instance) or self.registry.hidden(plugin):
+            if not (self.may_see(identity, instance) and hasattr(instance, "index")) or self.registry.hidden(plugin):
                 continue
             item = _item(self.name(plugin), f"{plugin}/index", instance.icon, current)
             groups.setdefault(instance.group, []).append((instance.order, item["title"], item))

@@ -27,7 +27,7 @@ from raa.web.chrome import Chrome, Flashes
 from raa.web.gate import Gate, Visitor
 from raa.web.mounting import Route
 from raa.web.pages import Pages
-from raa.web.request import Request
+from raa.web.request import SESSION_COOKIE, Request
 
 log = logging.getLogger("raa.web")
 
@@ -47,6 +47,10 @@ def status_of(error: Exception) -> int:
     return next((status for cls, status in table if isinstance(error, cls)), 500)
 
 
+class WrongPassword(NotAllowed):
+    """The acting user's own password, asked for again, was wrong."""
+
+
 class Door:
     """Carries out calls of exposed methods for one console."""
 
@@ -62,9 +66,7 @@ class Door:
     def call(self, route: Route, acting: Acting, args: Sequence[Any], params: Mapping[str, Any]) -> Any:
         """Check the right and call the method as this caller; whatever transaction it leaves open is undone."""
         if not route.predicate.allows(acting.identity):
-            if acting.identity.anonymous:
-                raise NotAuthenticated("Log in first.")
-            raise NotAllowed(route.predicate.needs)
+            raise _refusal(route, acting.identity)
         with acting_as(acting):
             if route.reauthorize:
                 args, params = self._reauthorized(args, params)
@@ -82,11 +84,11 @@ class Door:
         elif args:
             password, args = args[0], list(args)[1:]
         else:
-            raise InvalidInput(problems={"currentpw": "Give your own password as currentpw."})
+            raise InvalidInput(problems={"currentpw": "Give your own password, too."})
         try:
             confirm(self.chrome.service, str(password))
         except NotAuthenticated:
-            raise NotAllowed("That is not your password.") from None
+            raise WrongPassword("That is not your password.") from None
         return args, params
 
     # -- browser and JSON
@@ -100,24 +102,28 @@ class Door:
         except Redirect as redirect:
             return Answer(b"", status=redirect.status, headers={"Location": _within(route, redirect.url)})
         except Exception as error:  # noqa: BLE001 - the last-resort handler: nothing leaves without an answer
-            return self.failed(error, request, visitor, route)
+            return self.failed(error, request, visitor, route, args)
 
     def _serve(self, route: Route, request: Request, visitor: Visitor, args: Sequence[str]) -> Answer:
+        if not route.predicate.allows(visitor.identity):
+            raise _refusal(route, visitor.identity)
         json_asked = request.wants == "json"
-        params = {name: value for name, value in request.params.items() if name != "_token"}
+        framework = ("_token", "refresh") if request.reads else ("_token",)
+        params = {name: value for name, value in request.params.items() if name not in framework}
         if visitor.door == "cookie" and (json_asked or not request.reads):
             self.gate.check_write(request, visitor)
         if request.reads and route.acts:
             if json_asked:
                 raise WriteOnGet(f"{route.path} changes something. Send it as POST.")
-            if not route.predicate.allows(visitor.identity):
-                raise NotAllowed(route.predicate.needs) if visitor.identity.user_name else NotAuthenticated()
-            return self._ask(route, request, visitor, params)
+            if route.exposure.form:
+                raise Redirect(route.exposure.form)
+            return self._ask(route, request, visitor, args, params)
         if json_asked and not route.exposure.json:
             raise InvalidInput(f"{route.path} does not answer in JSON.")
-        acting = Acting(visitor.identity, read_only=request.reads, address=request.address)
-        if route.reauthorize and not json_asked and "currentpw" not in params:
-            return self._ask(route, request, visitor, params)
+        session = request.cookies.get(SESSION_COOKIE, "") if visitor.door == "cookie" else ""
+        acting = Acting(visitor.identity, read_only=request.reads, address=request.address, session=session)
+        if route.reauthorize and not json_asked and "currentpw" not in params and not route.exposure.form:
+            return self._ask(route, request, visitor, args, params)
         result = self.call(route, acting, args, params)
         if isinstance(result, (Answer, File)):
             return result if isinstance(result, Answer) else _download(result)
@@ -139,15 +145,21 @@ class Door:
             return self.pages.plugin(route, request, visitor, result)
         if isinstance(result, (str, bytes)):
             return Answer(result.encode() if isinstance(result, str) else result, "text/plain; charset=utf-8")
+        self.gate.check_write(request, visitor)  # a cookie alone opens no JSON, whatever the browser asked for
         return Answer(values.to_json(result).encode(), "application/json")
 
-    def _ask(self, route: Route, request: Request, visitor: Visitor, params: Mapping[str, Any]) -> Answer:
+    def _ask(
+        self, route: Route, request: Request, visitor: Visitor, args: Sequence[str], params: Mapping[str, Any],
+        message: str | None = None,
+    ) -> Answer:  # fmt: skip
         """Show the form that turns a link into a deliberate act, with the password where that is needed."""
-        return self.pages.ask(route, request, visitor, dict(params))
+        return self.pages.ask(route, request, visitor, route.named(args, params), message)
 
     # -- failures
 
-    def failed(self, error: Exception, request: Request, visitor: Visitor, route: Route | None = None) -> Answer:
+    def failed(
+        self, error: Exception, request: Request, visitor: Visitor, route: Route | None = None, args: Sequence[str] = ()
+    ) -> Answer:
         """Answer an error in the form that was asked for; an unexpected one gets a reference and a log entry."""
         status = status_of(error)
         text = str(error)
@@ -160,7 +172,7 @@ class Door:
         if isinstance(error, TooManyAttempts):
             headers["Retry-After"] = str(error.retry_after)
         if request.wants != "html":
-            if status == 401:
+            if status == 401 and request.header("Sec-Fetch-Site") is None:  # a browser would open a window of its own
                 headers["WWW-Authenticate"] = 'Basic realm="raa", charset="UTF-8"'
             body: dict[str, Any] = {"errors": [text]}
             if isinstance(error, InvalidInput) and error.problems:
@@ -173,21 +185,23 @@ class Door:
         if status == 401:
             headers["WWW-Authenticate"] = 'Basic realm="raa", charset="UTF-8"'
         try:
-            answer = self._failure_page(error, request, visitor, route, status, text, reference)
+            answer = self._failure_page(error, request, visitor, route, args, status, text, reference)
         except Exception:
             log.exception("the error page failed, too")
             answer = Answer(text.encode(), "text/plain; charset=utf-8", status)
         return Answer(answer.body, answer.content_type, answer.status, {**answer.headers, **headers})
 
     def _failure_page(
-        self, error: Exception, request: Request, visitor: Visitor, route: Route | None, status: int, text: str,
-        reference: str | None,
+        self, error: Exception, request: Request, visitor: Visitor, route: Route | None, args: Sequence[str],
+        status: int, text: str, reference: str | None,
     ) -> Answer:  # fmt: skip
         if route is not None:
             if isinstance(error, WriteOnGet):
-                return self.pages.ask(route, request, visitor, dict(request.params))
-            if isinstance(error, NotAllowed) and route.reauthorize and "currentpw" in request.params:
-                return self.pages.ask(route, request, visitor, dict(request.params), message=text)
+                return self._ask(route, request, visitor, args, request.params)
+            if isinstance(error, WrongPassword) and route.exposure.form:
+                error = InvalidInput(problems={"currentpw": text})
+            elif isinstance(error, WrongPassword) and "currentpw" in request.params:
+                return self._ask(route, request, visitor, args, request.params, message=text)
             page = self.pages.form_of(route)
             if isinstance(error, (InvalidInput, OperationFailed)) and page is not None and not request.reads:
                 problems = error.problems if isinstance(error, InvalidInput) and error.problems else {"": text}
@@ -207,6 +221,10 @@ class Door:
             )
         identity = Identity(f"service {plugin}", frozenset(), local=True)
         return self.call(route, Acting(identity), args, kwargs)
+
+
+def _refusal(route: Route, identity: Identity) -> RaaError:
+    return NotAuthenticated("Log in first.") if identity.anonymous else NotAllowed(route.predicate.needs)
 
 
 def _within(route: Route, url: str) -> str:

@@ -19,8 +19,8 @@ from raa.web.answers import Answer
 from raa.web.chrome import Chrome, Flashes
 from raa.web.gate import Gate, Visitor
 from raa.web.jobview import JobViews
-from raa.web.pages import Pages, cookie
-from raa.web.request import SESSION_COOKIE, Request
+from raa.web.pages import Pages, cookie, refresh_of
+from raa.web.request import SESSION_COOKIE, Request, user_name
 from raa.web.streams import JobStream, Streams
 
 PER_PAGE = 50
@@ -45,7 +45,7 @@ class Entrance:
                  "what_next": "Start raa again if the link is lost: each start prints a new one."},
                 status=403,
             )  # fmt: skip
-        user, wanted = str(request.params.get("user", "")), _local_path(request.params.get("next"))
+        user, wanted = user_name(str(request.params.get("user", ""))), _local_path(request.params.get("next"))
         message = None
         status, headers = 200, {}
         if not request.reads:
@@ -88,7 +88,7 @@ class Entrance:
 
     def logout(self, request: Request, visitor: Visitor) -> Answer:
         """End the session at the server and forget the cookie."""
-        if request.reads:
+        if request.reads or visitor.door != "cookie":  # nothing to end; another site must not take the cookie away
             return Answer(b"", status=303, headers={"Location": "/"})
         self._gate.check_write(request, visitor)
         self._service.log_out(request.cookies.get(SESSION_COOKIE, ""))
@@ -177,10 +177,8 @@ class Jobs:
     def jobs(self, request: Request, visitor: Visitor) -> Answer:
         """List jobs, newest first."""
         identity = _required(visitor)
-        try:
-            page = max(1, int(str(request.params.get("page", "1"))))
-        except ValueError:
-            page = 1
+        text = str(request.params.get("page", "1"))
+        page = max(1, int(text)) if text.isascii() and text.isdigit() and len(text) < 10 else 1
         rows = self._service.executions(limit=PER_PAGE + 1, offset=(page - 1) * PER_PAGE)
         data = {
             "jobs": [self.views.row(row) for row in rows[:PER_PAGE] if self.may_see(identity, row["plugin"])],
@@ -210,7 +208,12 @@ class Jobs:
         name = self._chrome.name(status["plugin"])
         crumbs = [{"label": "Jobs", "href": "/jobs"}, {"label": f"Job {exec_id}", "href": None}]
         ui = self._pages.ui(
-            request, visitor, f"{name}, job {exec_id}", "/jobs", crumbs=crumbs, refresh=0 if job["done"] else 5
+            request,
+            visitor,
+            f"{name}, job {exec_id}",
+            "/jobs",
+            crumbs=crumbs,
+            refresh=refresh_of(request, not job["done"]),
         )
         return self._pages.show("job.html", ui, {"job": job, "facts": facts})
 

@@ -66,7 +66,7 @@ class Gate:
                 return Visitor(Identity("local", frozenset(), local=True), "local")
             raise NotAuthenticated("The local token is not the right one.")
         cookie = request.cookies.get(SESSION_COOKIE)
-        found = self._service.session(cookie) if cookie else None
+        found = self._service.session(cookie, not request.by_itself) if cookie else None
         if found is None:
             return Visitor()
         return Visitor(Identity(found["name"], frozenset(found["roles"])), "cookie", found["key"])

@@ -20,6 +20,8 @@ class Exposure:
     xmlrpc: bool = False
     #: after a form was sent by a browser: the page of the same plugin to go on to
     redirect: str | None = None
+    #: the page of the same plugin that holds the form sent here, password field included
+    form: str | None = None
 
 
 def expose(
@@ -29,14 +31,16 @@ def expose(
     *,
     html: str | None = None,
     redirect: str | None = None,
+    form: str | None = None,
 ) -> Callable[[F], F]:
     """Expose a method at `/<plugin>/<Class>/<method>`.
 
     With `template` a browser gets that page, rendered from the returned dict; with `allow_json` and `allow_xmlrpc`
     programs get the same dict. With neither the return value is the body. `html` is the older spelling of `template`.
-    `redirect` names the plugin's page that a browser goes to after sending a form here.
+    `redirect` names the plugin's page that a browser goes to after sending a form here; refused input is shown there
+    again. `form` names the page that holds the form, where that is another one or asks for `currentpw` itself.
     """
-    exposure = Exposure(template or html, allow_json, allow_xmlrpc, redirect)
+    exposure = Exposure(template or html, allow_json, allow_xmlrpc, redirect, form)
 
     def mark(function: F) -> F:
         function.raa_exposure = exposure  # type: ignore[attr-defined]

@@ -10,6 +10,7 @@ from typing import Any
 from raa.authorization import DEFAULT, Predicate
 from raa.rpath_error import InvalidInput
 from raa.web.markers import Exposure
+from raa.web.request import Repeated
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,11 +33,15 @@ class Route:
     @property
     def acts(self) -> bool:
         """Whether it is an action by its declaration, so that a GET never carries it out."""
-        return self.reauthorize or self.exposure.redirect is not None
+        return self.reauthorize or bool(self.exposure.redirect or self.exposure.form)
 
     def method(self) -> Any:
         """Return the bound method; looked up at each call, since tests replace methods on the instance."""
         return getattr(self.target, self.name)
+
+    def named(self, args: Sequence[Any], params: Mapping[str, Any]) -> dict[str, Any]:
+        """Return the parameters with the positional arguments among them, each under its name."""
+        return {**dict(zip(inspect.signature(self.method()).parameters, args, strict=False)), **params}
 
     def bind(self, args: Sequence[Any], params: Mapping[str, Any]) -> inspect.BoundArguments:
         """Fit arguments to the method; raises `InvalidInput` naming what is missing, unknown or repeated."""
@@ -48,17 +53,12 @@ class Route:
             many = isinstance(parameter.default, (list, tuple))
             if many and not isinstance(given[name], (list, tuple)):
                 given[name] = [given[name]]
-            elif not many and _repeated(given[name]) and "list" not in str(parameter.annotation):
+            elif not many and isinstance(given[name], Repeated) and "list" not in str(parameter.annotation):
                 raise InvalidInput(f"{name} was sent {len(given[name])} times.", {name: "Send this once."})
         try:
             return signature.bind(*args, **given)
         except TypeError as error:
             raise InvalidInput(f"{self.path}: {error}.") from None
-
-
-def _repeated(value: object) -> bool:
-    """Tell whether a form field came more than once."""
-    return isinstance(value, list) and all(isinstance(item, str) for item in value)
 
 
 def routes(plugin: str, target: Any) -> list[Route]:

@@ -58,12 +58,12 @@ class Pages:
         plugin: rAAWebPlugin | None = self.registry.plugins.get(route.plugin)
         title = data.get("title") or (plugin.displayName if plugin else "") or route.plugin.rpartition("/")[2]
         purpose = data.get("purpose", plugin.tooltip if plugin else "")
-        form = {name: value for name, value in request.params.items() if name not in ("_token", "currentpw")}
+        form = _harmless(request.params)
         job = data.get("job")
         ui = self.ui(
             request, visitor, str(title), f"{route.plugin}/index", purpose=str(purpose or ""),
             problems=problems or {}, form=form if problems else {},
-            refresh=int(data.get("refresh") or (5 if isinstance(job, dict) and not job.get("done", True) else 0)),
+            refresh=refresh_of(request, data.get("refresh") or (isinstance(job, dict) and not job.get("done", True))),
         )  # fmt: skip
         ui.flash = [*ui.flash, *_classic_messages(data)]
         folder = self.registry.folders.get(route.plugin)
@@ -72,17 +72,15 @@ class Pages:
         return self.show(name, ui, data, folder=folder.path if folder else None, status=status)
 
     def form_of(self, route: Route) -> Route | None:
-        """Return the page that a form's route goes back to."""
-        if route.exposure.redirect is None:
-            return None
-        return self.routes.get(f"{route.plugin.rstrip('/')}/{route.exposure.redirect}")
+        """Return the page that holds a route's form."""
+        name = route.exposure.form or route.exposure.redirect
+        return self.routes.get(f"{route.plugin.rstrip('/')}/{name}") if name else None
 
     def ask(
         self, route: Route, request: Request, visitor: Visitor, fields: dict[str, Any], message: str | None = None
     ) -> Answer:
         """Show the confirmation (or password) page of an action."""
-        for name in ("_token", "currentpw"):
-            fields.pop(name, None)
+        fields = _harmless(fields)
         doc = (route.method().__doc__ or "").strip().split("\n")[0]
         heading = getattr(route.method(), "raa_title", "") or doc.rstrip(".") or route.name
         text = " · ".join(str(value) for value in fields.values()) or "Continue to carry this out."
@@ -123,6 +121,7 @@ class Pages:
         """Render an error with what to do next."""
         headings = {
             400: "That did not make sense",
+            401: "That did not let you in",
             403: "You may not do that",
             404: "There is no such page",
             405: "Send it as a form",
@@ -154,6 +153,22 @@ def cookie(name: str, value: str, request: Request, *, age: int | None = None) -
     if age is not None:
         parts.append(f"Max-Age={age}")
     return "; ".join(parts)
+
+
+def _harmless(fields: Mapping[str, Any]) -> dict[str, Any]:
+    """Leave out what must not stand in a page again: tokens and everything named like a password."""
+    return {
+        name: value
+        for name, value in fields.items()
+        if name not in ("_token", "currentpw") and "passw" not in name.lower() and "secret" not in name.lower()
+    }
+
+
+def refresh_of(request: Request, wanted: object) -> int:
+    """Return after how many seconds a page without JavaScript loads itself anew, 0 for never (`?refresh=0`)."""
+    if not wanted or request.params.get("refresh") == "0":
+        return 0
+    return 5 if wanted is True else int(str(wanted))
 
 
 def _theme(request: Request) -> str | None:

@@ -15,6 +15,10 @@ SESSION_COOKIE = "raa_session"
 VISIT_COOKIE = "raa_visit"
 
 
+class Repeated(list[str]):
+    """The values of a form field that came more than once; a list in a JSON body is just a list."""
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Request:
     """A request: `wants` is "html", "json" or "events"; `params` are query and form fields together."""
@@ -46,6 +50,12 @@ class Request:
         return self.header("HX-Request") == "true"
 
     @property
+    def by_itself(self) -> bool:
+        """Whether the page asked for this, not the person: live parts, polling and streams."""
+        polled = self.path.startswith("/jobs/") and "after" in self.params
+        return self.header("HX-Trigger") in ("live", "running", "list", "facts") or polled
+
+    @property
     def same_origin(self) -> bool:
         """Tell whether the browser says the request comes from our own pages, or says nothing at all."""
         site = self.header("Sec-Fetch-Site")
@@ -64,7 +74,12 @@ class Request:
             colon = ""
         if scheme.lower() != "basic" or not colon:
             raise NotAuthenticated("Send user name and password by HTTP basic authentication.")
-        return name, password
+        return user_name(name), password
+
+
+def user_name(text: str) -> str:
+    """Return what was sent as a user name, fit for a query: no name holds a NUL, and SQLite takes none."""
+    return text.replace("\0", "\ufffd")
 
 
 def wanted(method: str, accept: str, content_type: str) -> str:

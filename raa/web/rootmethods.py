@@ -13,7 +13,7 @@ from raa.planning.rule import Rule
 from raa.planning.words import words
 from raa.plugin.registry import Registry
 from raa.protocols import Service, Values
-from raa.rpath_error import InvalidInput, NotAllowed
+from raa.rpath_error import InvalidInput, ItemNotFound, NotAllowed
 from raa.values import printable
 from raa.web.markers import expose, require
 
@@ -67,6 +67,8 @@ class RootMethods:
             number = int(schedId)
         except (TypeError, ValueError):
             raise InvalidInput(problems={"schedId": "schedId is a schedule's number."}) from None
+        if not 0 < number < 2**53:
+            raise ItemNotFound(f"There is no schedule {schedId}.")
         status = self._service.status(sched_id=number)
         if not self._may_see(status["plugin"]):
             raise NotAllowed("This schedule belongs to a plugin that you have no role for.")

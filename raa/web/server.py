@@ -11,6 +11,7 @@ from typing import Any
 from cheroot import wsgi
 
 from raa.rpath_error import OperationFailed
+from raa.web.framing import Connection
 
 log = logging.getLogger("raa.web")
 
@@ -20,6 +21,7 @@ class Server:
 
     def __init__(self, application: Callable[..., Any], host: str, port: int, *, threads: int, max_body: int) -> None:
         server = wsgi.Server((host, port), application, numthreads=threads, server_name="raa", request_queue_size=128)
+        server.ConnectionClass = Connection
         server.timeout = 5
         server.max_request_body_size = max_body
         server.max_request_header_size = 32_768

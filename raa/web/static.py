@@ -68,9 +68,12 @@ class Static:
         if pure.suffix not in TYPES or pure.is_absolute() or ".." in pure.parts or "\0" in name or "\\" in name:
             return None
         path = self.folder / pure
-        if path.is_symlink() or not path.is_file() or not path.resolve().is_relative_to(self.folder.resolve()):
+        try:
+            if path.is_symlink() or not path.is_file() or not path.resolve().is_relative_to(self.folder.resolve()):
+                return None
+            plain = path.read_bytes()
+        except OSError:  # a name too long for any file, among others
             return None
-        plain = path.read_bytes()
         small = gzip.compress(plain, 9, mtime=0) if pure.suffix in _PACKED else None
         with self._lock:
             self._cache[name] = (plain, small)

@@ -11,12 +11,12 @@ from typing import TYPE_CHECKING, Any
 import cherrypy
 
 from raa import __version__
-from raa.rpath_error import InvalidInput, ItemNotFound, NotAllowed, NotAuthenticated
+from raa.rpath_error import InvalidInput, ItemNotFound, NotAllowed, NotAuthenticated, TooManyAttempts
 from raa.web.answers import Answer
 from raa.web.api import current_console
 from raa.web.gate import METHODS, Visitor
 from raa.web.mounting import Route
-from raa.web.request import Request, json_params, wanted
+from raa.web.request import Repeated, Request, json_params, wanted
 
 if TYPE_CHECKING:
     from raa.web.console import Console
@@ -30,7 +30,7 @@ def read_request(with_json: bool = True) -> Request:
     request = cherrypy.request
     headers = {name.lower(): str(value) for name, value in request.headers.items()}
     content_type = headers.get("content-type", "")
-    params = dict(request.params)
+    params = {name: Repeated(v) if isinstance(v, list) else v for name, v in request.params.items()}
     if with_json and content_type.split(";")[0].strip().lower() == "application/json" and request.method == "POST":
         params.update(json_params(request.body.fp.read()))
     return Request(
@@ -55,6 +55,11 @@ def respond(answer: Answer) -> Any:
     for name, value in answer.headers.items():
         response.headers[name] = value
     if answer.stream:
+        if cherrypy.request.method == "HEAD":  # CherryPy drops the body, and would leave it open
+            close = getattr(answer.body, "close", None)
+            if close is not None:
+                close()
+            return b""
         response.stream = True
         return answer.body
     body = answer.body if isinstance(answer.body, bytes) else b"".join(answer.body)
@@ -71,6 +76,17 @@ def _text(content_type: str) -> bool:
     return content_type.startswith(("text/", "application/json"))
 
 
+class PublicNames(cherrypy.dispatch.Dispatcher):  # type: ignore[misc]
+    """Walks the tree by names as they are written: no URL reaches an attribute that begins with an underscore."""
+
+    def __init__(self) -> None:
+        super().__init__(translate={})
+
+    def find_handler(self, path: str) -> Any:
+        """Find the handler of a path; what begins with an underscore is an argument at most."""
+        return super().find_handler("/".join(f"\0{part}" if part[:1] == "_" else part for part in path.split("/")))
+
+
 class Handler:
     """A callable that CherryPy's dispatcher finds; everything it does passes the console's checks first."""
 
@@ -81,7 +97,7 @@ class Handler:
         self._serve = serve
         self._with_json = with_json
 
-    def __call__(self, *path: str, **params: Any) -> Any:
+    def __call__(self, /, *path: str, **params: Any) -> Any:
         token = current_console.set(self._console)
         self._console.enter()
         try:
@@ -98,12 +114,14 @@ class Handler:
             return Answer(body, "application/json", 400)
         console.set_request(request)
         if not console.gate.host_known(request.host):
-            text = f"This console does not answer to the name {request.host!r}. Add it to web.hosts if it should."
-            return Answer(text.encode(), "text/plain; charset=utf-8", 421)
+            text = b"This console does not answer to that host name. Add it to web.hosts if it should."
+            return Answer(text, "text/plain; charset=utf-8", 421)
         if request.method not in METHODS:
             return Answer(b"", "text/plain", 405, {"Allow": ", ".join(METHODS)})
         try:
             answer = self._serve(request, *path)
+        except (NotAuthenticated, TooManyAttempts) as error:
+            return console.door.failed(error, request, Visitor())  # asking the gate anew would count a guess twice
         except Exception as error:  # noqa: BLE001 - the frame's own pages get the same last resort as plugins
             return console.door.failed(error, request, console.known_visitor(request))
         extra = console.response_headers()
@@ -116,6 +134,12 @@ class Node:
     """A folder of the URL tree."""
 
 
+def _below(node: Any, name: str) -> Any:
+    if not hasattr(node, name):
+        setattr(node, name, Node())
+    return getattr(node, name)
+
+
 class RootController(Node):
     """The CherryPy root: the frame's pages, the doors for programs, and a node for every plugin."""
 
@@ -126,12 +150,16 @@ class RootController(Node):
         def page(function: Callable[..., Answer]) -> Callable[..., Answer]:
             return lambda request, *path: function(request, visitor(request), *path)
 
-        self.index = Handler(console, page(console.jobs.dashboard))
+        def leaf(function: Callable[[Request], Answer]) -> Handler:
+            """Make a handler of a page with nothing below it."""
+            return Handler(console, lambda request, *path: self._missing(request) if path else function(request))
+
+        self.index = leaf(page(console.jobs.dashboard))
         self.default = Handler(console, self._missing)
-        self.healthz = Handler(console, lambda request: self._health())
-        self.login = Handler(console, lambda request: console.entrance.login(request))
-        self.setup = Handler(console, lambda request: console.entrance.setup(request))
-        self.logout = Handler(console, page(console.entrance.logout))
+        self.healthz = leaf(lambda request: self._health())
+        self.login = leaf(console.entrance.login)
+        self.setup = leaf(console.entrance.setup)
+        self.logout = leaf(page(console.entrance.logout))
         self.jobs = Handler(console, page(self._jobs))
         self.static = Handler(console, lambda request, *path: self._static(request, path))
         self.xmlrpc = Handler(console, self._xmlrpc, with_json=False)
@@ -141,15 +169,13 @@ class RootController(Node):
     def _mount(self, route: Route) -> None:
         node: Any = self
         for part in [part for part in route.plugin.split("/") if part]:
-            if not hasattr(node, part):
-                setattr(node, part, Node())
-            node = getattr(node, part)
+            node = _below(node, part)
         serve = self._console.door.serve
         setattr(node, route.name, Handler(self._console, lambda request, *path: serve(route, request, path)))
 
     def mount_static(self, plugin: str, static: Any) -> None:
         """Serve a plugin's own static files at `/<plugin>/static/`."""
-        node = getattr(self, plugin)
+        node = _below(self, plugin)
         node.static = Handler(self._console, lambda request, *path: self._file(static, request, path))
 
     def _health(self) -> Answer:
@@ -159,6 +185,8 @@ class RootController(Node):
 
     def _jobs(self, request: Request, visitor: Visitor, number: str = "", what: str = "", *rest: str) -> Answer:
         jobs = self._console.jobs
+        if visitor.identity.anonymous:
+            raise NotAuthenticated("Log in first.")
         if not number:
             return jobs.jobs(request, visitor)
         shown = {"": jobs.job, "events": jobs.events, "cancel": jobs.cancel}.get(what)

@@ -8,7 +8,7 @@ import re
 import xmlrpc.client
 from collections.abc import Mapping, Sequence
 from typing import Any
-from xml.parsers.expat import ExpatError
+from xml.parsers.expat import ExpatError, ParserCreate
 
 from raa import values
 from raa.identity import Acting
@@ -20,7 +20,6 @@ from raa.web.mounting import Route
 from raa.web.request import Request
 
 log = logging.getLogger("raa.web")
-_DTD = re.compile(rb"<!\s*(DOCTYPE|ENTITY)", re.IGNORECASE)
 
 
 class XmlRpc:
@@ -76,15 +75,28 @@ class _NotXmlRpc(Exception):
 
 
 def _parse(body: bytes) -> tuple[list[Any], str]:
-    if _DTD.search(body):
-        raise _NotXmlRpc("Document types and entities are not accepted.")
     try:
+        _refuse_dtd(body)
         params, name = xmlrpc.client.loads(body, use_builtin_types=False)
-    except (ExpatError, xmlrpc.client.Error, ValueError, TypeError, IndexError, KeyError, RecursionError):
+    except (
+        ExpatError, xmlrpc.client.Error, ValueError, TypeError, LookupError, ArithmeticError, AttributeError,
+        RecursionError,
+    ):  # fmt: skip
         raise _NotXmlRpc("That is not an XML-RPC call.") from None
     if not name or not re.fullmatch(r"[A-Za-z_][\w.]*", name) or "__" in name:
         raise _NotXmlRpc("The call names no method.")
     return [values.check(_plainly(param), f"argument {n + 1}") for n, param in enumerate(params)], name
+
+
+def _refuse_dtd(body: bytes) -> None:
+    """Let the parser itself look for a document type: in the body's own encoding, no search in bytes would find it."""
+
+    def refuse(*what: object) -> None:
+        raise _NotXmlRpc("Document types and entities are not accepted.")
+
+    parser = ParserCreate()
+    parser.StartDoctypeDeclHandler = refuse
+    parser.Parse(body, True)
 
 
 def _plainly(value: Any) -> Any:

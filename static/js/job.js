@@ -17,6 +17,15 @@ function make(tag, className, text = "") {
   return element;
 }
 
+function icon(icons, name) {
+  const svg = document.createElementNS("http://www.w3.org/2000/svg", "svg"), use = document.createElementNS(svg.namespaceURI, "use");
+  svg.setAttribute("class", "i");
+  svg.setAttribute("aria-hidden", "true");
+  use.setAttribute("href", `${icons}#${name}`);
+  svg.append(use);
+  return svg;
+}
+
 class JobCard {
   constructor(element) {
     this.element = element;
@@ -60,7 +69,9 @@ class JobCard {
 
   async poll() {
     try {
-      const answer = await fetch(`${this.element.dataset.poll}?after=${this.seq}`, { headers: { Accept: "application/json" } });
+      const token = document.querySelector("meta[name=csrf]")?.content ?? "";
+      const answer = await fetch(`${this.element.dataset.poll}?after=${this.seq}`,
+        { headers: { Accept: "application/json", "X-CSRF-Token": token } });
       if (!answer.ok) throw new Error(String(answer.status));
       const job = await answer.json();
       if (this.done) return;
@@ -91,19 +102,10 @@ class JobCard {
     if (job.done) this.finish(job);
   }
 
-  icon(name) {
-    const svg = document.createElementNS("http://www.w3.org/2000/svg", "svg"), use = document.createElementNS(svg.namespaceURI, "use");
-    svg.setAttribute("class", "i");
-    svg.setAttribute("aria-hidden", "true");
-    use.setAttribute("href", `${this.element.dataset.icons}#${name}`);
-    svg.append(use);
-    return svg;
-  }
-
   pill(job) {
     const [kind] = KINDS[job.state] ?? ["idle"], pill = this.part("jobst");
     pill.className = "pill " + kind;
-    pill.replaceChildren(kind === "run" ? make("span", "spin") : this.icon("state-" + job.state), job.word);
+    pill.replaceChildren(kind === "run" ? make("span", "spin") : icon(this.element.dataset.icons, "state-" + job.state), job.word);
   }
 
   steps(job) {
@@ -144,23 +146,29 @@ class JobCard {
     this.part("jobstop")?.close();
     this.part("jobstop")?.remove();
     this.part("jobcancel")?.remove();
+    this.element.querySelector("h2").textContent = job.title;
     const summary = this.part("jobsum");
     summary.textContent = job.summary;
     summary.hidden = !job.summary;
 
-    const [kind, role = "status"] = KINDS[job.state] ?? ["idle"];
-    const notice = make("div", "flash " + kind), line = make("p");
-    notice.setAttribute("role", role);
-    notice.dataset.state = job.state;
-    line.append(make("b", "", `${job.title}: ${job.word.toLowerCase()}.`), " ", job.summary || job.message || "");
-    notice.append(this.icon("state-" + job.state), line);
-    document.getElementById("flash")?.replaceChildren(notice);
-    // Parts of the page that show results ask for themselves anew.
-    document.body.dispatchEvent(new CustomEvent("raa:jobdone", { bubbles: true, detail: { execId: job.execId, state: job.state } }));
+    announce(this.element, job.title, job.message || job.summary || "");
   }
 }
 
+// Says how a job ended, and lets the parts of the page that show results ask for themselves anew.
+function announce(card, title, text) {
+  const { exec, state, icons } = card.dataset, [kind, role = "status"] = KINDS[state] ?? ["idle"];
+  const notice = make("div", "flash " + kind), line = make("p");
+  notice.setAttribute("role", role);
+  notice.dataset.state = state;
+  line.append(make("b", "", `${title}.`), " ", text);
+  notice.append(icon(icons, "state-" + state), line);
+  document.getElementById("flash")?.replaceChildren(notice);
+  document.body.dispatchEvent(new CustomEvent("raa:jobdone", { bubbles: true, detail: { execId: Number(exec), state } }));
+}
+
 let current = null;
+let shown = document.querySelector("#job")?.dataset.exec; // the job that the page came with, or got last
 function watch() {
   const element = document.querySelector("#job[data-events]");
   if (current && (current.element === element || current.done && !element)) return;
@@ -175,4 +183,9 @@ document.addEventListener("htmx:afterSettle", () => {
   const before = current;
   watch();
   if (current && current !== before && !document.querySelector("#flash .flash")) current.say(`${current.element.querySelector("h2").textContent} started`);
+  const card = document.querySelector("#job");
+  if (!card || card.dataset.exec === shown) return;
+  shown = card.dataset.exec;
+  // A short job may have ended before its card could watch it.
+  if (!card.dataset.events) announce(card, card.querySelector("h2").textContent, card.querySelector("#jobmsg").textContent);
 });

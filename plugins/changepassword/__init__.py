@@ -1,0 +1,1 @@
+"""Change one's own password for this console."""

@@ -1,0 +1,1 @@
+"""Set the password of the machine's root user."""

@@ -1,0 +1,1 @@
+"""A plugin whose web half cannot be imported."""
