@@ -200,6 +200,7 @@ def build_console(settings: Settings) -> App:
             config.typed("server.socket_port", int, 8004),
             threads=config.typed("server.thread_pool", int, 20),
             max_body=config.typed("web.max_body", int, 1_000_000),
+            streamed=[route.path for route in console.routes.values() if route.exposure.upload],
         )
     except BaseException:
         os.close(lock)

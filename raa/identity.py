@@ -47,6 +47,8 @@ class Acting:
     address: str = ""
     #: the session's cookie text, for what keeps this session and ends others; never shown
     session: str = field(default="", repr=False)
+    #: what this request has changed, for the audit trail
+    changes: list[str] = field(default_factory=list)
 
 
 _acting: ContextVar[Acting | None] = ContextVar("raa_acting", default=None)
@@ -69,8 +71,10 @@ def acting() -> Acting:
 
 def require_write(what: str) -> None:
     """Raise `WriteOnGet` if the current request may only read."""
-    if acting().read_only:
+    who = acting()
+    if who.read_only:
         raise WriteOnGet(f"{what} changes something, and a GET request may only read. Send it as POST.")
+    who.changes.append(what)
 
 
 class _Current:

@@ -10,7 +10,8 @@ from raa.rpath_error import ItemNotFound
 
 _OPEN = "('" + "', '".join(UNFINISHED) + "')"
 _EXECUTION = (
-    "SELECT e.id AS exec_id, e.schedule_id, t.plugin, s.method, s.kind, s.created_by, o.due, o.kind AS run_kind, "
+    "SELECT e.id AS exec_id, e.schedule_id, t.plugin, s.method, s.args, s.kind, s.created_by, o.due, "
+    "o.kind AS run_kind, "
     "e.attempt, e.state, e.reason, e.queued, e.started, e.ended, e.percent, e.message, e.error, e.started_by, "
     "e.progress, "
     "s.resource "
@@ -33,7 +34,7 @@ class History:
         """Return the live schedules that will run by time, of one plugin or of all, by id."""
         with self.database.read() as session:
             rows = session.rows(
-                _SCHEDULE + "WHERE s.state IN ('armed', 'reserved') AND (?='' OR t.plugin=?) ORDER BY s.id",
+                _SCHEDULE + "WHERE s.state IN ('armed', 'reserved', 'paused') AND (?='' OR t.plugin=?) ORDER BY s.id",
                 plugin,
                 plugin,
             )
@@ -166,7 +167,9 @@ def _execution(row: Row) -> Values:
     status, word = STATES[row["state"]]
     return {
         "schedId": row["schedule_id"], "execId": row["exec_id"], "plugin": row["plugin"], "method": row["method"],
-        "kind": row["run_kind"], "state": row["state"], "status": status, "word": word, "reason": row["reason"],
+        "args": values.from_json(row["args"]),
+        "kind": row["run_kind"],
+        "scheduled_kind": row["kind"], "state": row["state"], "status": status, "word": word, "reason": row["reason"],
         "statusmsg": row["message"] or row["reason"], "percent": row["percent"] or 0,
         "known_percent": row["percent"], "due": row["due"], "queued": row["queued"], "started": row["started"],
         "ended": row["ended"], "by": row["started_by"], "attempt": row["attempt"], "resource": row["resource"],

@@ -144,8 +144,8 @@ class Ledger:
         with self.database.write() as session:
             return bool(
                 session.changed(
-                    "UPDATE schedule SET state='ended', next_due=NULL WHERE id=? AND state IN ('armed', 'reserved') "
-                    "AND task_id=(SELECT id FROM task WHERE plugin=?)",
+                    "UPDATE schedule SET state='ended', next_due=NULL WHERE id=? "
+                    "AND state IN ('armed', 'reserved', 'paused') AND task_id=(SELECT id FROM task WHERE plugin=?)",
                     sched_id,
                     plugin,
                 )

@@ -41,6 +41,8 @@ class Schedule:
     #: set by `readSchedules()`: its number, and when it is due next (epoch)
     schedId: int = 0
     nextDue: float | None = None
+    #: set by `readSchedules()`: the service method it calls
+    method: str = "doTask"
 
     def __init__(self, start: Moment = None, end: Moment = None) -> None:
         self.start = _epoch(start)

@@ -60,6 +60,8 @@ class rAAWebPlugin:
     wizardSerial: int = 0
     #: {number: ({"email": template}, description)}
     notifications: ClassVar[dict[int, Any]] = {}
+    #: service method -> what its runs are called; the menu's text where there is none
+    jobNames: ClassVar[dict[str, str]] = {}
     #: menu group, icon (an id in static/icons.svg), order in the group, words the page finder knows it by
     group: str = "Add-ons"
     icon: str = "plug"
@@ -73,6 +75,26 @@ class rAAWebPlugin:
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         pass
+
+    def badge(self) -> tuple[int, str]:
+        """Return a number for the menu entry and the words for it, such as (3, "updates available"); 0 shows none."""
+        return 0, ""
+
+    def meters(self) -> list[dict[str, Any]]:
+        """Return what the dashboard shows: dicts with label, word, text, level, href, and percent or None."""
+        return []
+
+    def jobEnded(self, status: dict[str, Any]) -> None:
+        """Hear of every run that has ended, of all plugins; `status` has plugin, method, state, statusmsg, execId ...
+
+        Called on a thread that other runs wait for: start a run for anything that takes time.
+        """
+
+    def notify(self, type: int, message: str) -> None:
+        """Send a notification of one of this plugin's `notifications` types to whoever asked for it."""
+        sender: Any = self._raa.plugins.get("/configure/Notify")
+        if sender is not None:
+            sender.deliver(self, type, message)
 
     def initPlugin(self) -> None:
         """Do what has to be done once after loading; the databases are there."""
@@ -110,6 +132,30 @@ class rAAWebPlugin:
             self._raa.service.result(answer["execId"], self._answer_wait())
         return int(answer["schedId"])
 
+    def replaceSchedule(
+        self,
+        sched: Schedule | None,
+        *,
+        keep: Callable[[int], None] | None = None,
+        method: str = "doTask",
+        **options: Any,
+    ) -> int:
+        """Make this the only recurring schedule of a method, or none with None; return its id or 0.
+
+        `keep(schedId)` stores what belongs to the id before anything can be due. Takes the options of `schedule`.
+        """
+        require_write("Scheduling")
+        old = [one.schedId for one in self.readSchedules() if one.method == method]
+        new = 0
+        if sched is not None:
+            new = self.schedule(sched, commit=False, method=method, **options)
+            if keep is not None:
+                keep(new)
+            self.commitSchedules()
+        for ended in old:
+            self.unschedule(ended)
+        return new
+
     def commitSchedules(self) -> None:
         """Arm what was scheduled with commit=False."""
         reserved, self._raa.reserved[:] = list(self._raa.reserved), []
@@ -122,12 +168,13 @@ class rAAWebPlugin:
         return self._raa.service.unschedule(int(schedId), self.pluginId)
 
     def readSchedules(self) -> list[Schedule]:
-        """Return the plugin's live schedules as Schedule objects, each with `schedId` and `nextDue` (epoch)."""
+        """Return the plugin's live schedules as Schedule objects, each with `schedId`, `nextDue`, `method`."""
         found = []
         for row in self._raa.service.schedules(self.pluginId):
             schedule = thaw(Rule.from_values(row["rule"]))
             schedule.schedId = row["schedId"]
             schedule.nextDue = row["next_due"]
+            schedule.method = row["method"]
             found.append(schedule)
         return found
 

@@ -10,8 +10,11 @@ from typing import Any
 from raa.clock import Clock
 from raa.config import Config
 from raa.constants import GOOD, UNFINISHED
+from raa.db.control import Control
 from raa.db.history import History
+from raa.db.joblist import JobList
 from raa.db.ledger import Job, Ledger
+from raa.host.health import health
 from raa.planning.occurrences import next_after
 from raa.planning.planner import Policy
 from raa.planning.rule import Rule
@@ -48,6 +51,8 @@ class Engine:
         self.accounts = accounts
         self.clock = clock
         self.config = config
+        self.control = Control(ledger, ledger.database)
+        self.joblist = JobList(ledger.database)
 
     def start(self, web: WebSide, *, scheduling: bool = True) -> None:
         """Take up what an earlier process left, then run."""
@@ -117,6 +122,40 @@ class Engine:
         self, *, plugin: str = "", limit: int = 50, offset: int = 0, calls: bool = False
     ) -> list[Values]:  # fmt: skip
         return self.history.executions(plugin=plugin, limit=limit, offset=offset, calls=calls)
+
+    def jobs(self, filters: Values, limit: int = 50, offset: int = 0) -> list[Values]:
+        return self.joblist.jobs(filters, limit, offset)
+
+    def attempts(self, exec_id: int) -> list[int]:
+        return self.joblist.attempts(exec_id)
+
+    def starters(self) -> list[str]:
+        return self.joblist.starters()
+
+    def last_of(self, sched_id: int) -> Values | None:
+        return self.joblist.last_of(sched_id)
+
+    def retry(self, exec_id: int, who: str) -> Values:
+        return self._enqueued(self.control.retry(exec_id, who, self.clock.now().timestamp()))
+
+    def run_now(self, sched_id: int, who: str) -> Values:
+        return self._enqueued(self.control.run_now(sched_id, who, self.clock.now().timestamp()))
+
+    def _enqueued(self, job: Job) -> Values:
+        self.runner.enqueue([job])
+        return {"schedId": job.sched_id, "execId": job.exec_id}
+
+    def set_enabled(self, sched_id: int, enabled: bool) -> None:
+        due = None
+        if enabled:
+            due = _first(Rule.from_values(self.history.schedule(sched_id)["rule"]), self.clock.now())
+            if due is None:
+                raise ItemNotFound(f"Schedule {sched_id} has no occurrence left.")
+        self.control.set_enabled(sched_id, due)
+        self.scheduler.poke()
+
+    def health(self) -> Values:
+        return dict(health(self.ledger.database.path.parent))
 
     def events(self, exec_id: int, after: int = 0, limit: int = 2000) -> list[Values]:
         return self.history.events(exec_id, after, limit)

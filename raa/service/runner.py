@@ -177,7 +177,9 @@ class Runner:
         """Call the web side for a service half, by the same codec in both directions."""
         if self.web is None:
             raise RaaError("the web side is not there yet")
-        return values.check(self.web.local_call(plugin, target, values.check(list(args)), kwargs))
+        answer = self.web.local_call(plugin, target, values.check(list(args)), kwargs)
+        values.to_json(answer, "the answer")  # for its size
+        return values.check(answer)
 
     def record(self, run: Run, events: Sequence[tuple[float, str, Values]]) -> None:
         try:
@@ -239,6 +241,7 @@ class Runner:
         if run.worker:
             self.pool.give_back(run.worker, bool(done.get("clean")) and not run.stopping)
         self._forget(run)
+        self._tell(run.job.exec_id)
 
     def _forget(self, run: Run) -> None:
         with self._lock:
@@ -262,6 +265,17 @@ class Runner:
             log.exception("%s: the clean-up after run %d cannot be ordered", job.plugin, job.exec_id)
             return None
         return added if isinstance(added, Job) else None
+
+    def _tell(self, exec_id: int) -> None:
+        """Let the web side's plugins hear of the end; what they make of it cannot change it."""
+        if self.web is None or self._stopping:
+            return
+        try:
+            status = self.history.execution(exec_id)
+            if status["scheduled_kind"] != "call":
+                self.web.job_ended(status)
+        except Exception:
+            log.exception("run %d has ended, and a plugin failed to hear of it", exec_id)
 
     def log_trace(self, job: Job, text: str) -> None:
         log.warning("%s: run %d (%s) raised:\n%s", job.plugin, job.exec_id, job.method, text)

@@ -11,7 +11,7 @@ from pathlib import Path
 class File:
     """A file to be sent as a download; `name` is what the browser saves it as."""
 
-    path: Path
+    path: Path | str
     name: str
     content_type: str = "application/octet-stream"
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import threading
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
@@ -9,12 +10,15 @@ from typing import Any
 from zoneinfo import ZoneInfo
 
 from raa import __version__
+from raa.authorization import DEFAULT, Predicate
 from raa.clock import Clock
 from raa.identity import Identity
 from raa.lib import moments
 from raa.modules.raawebplugin import rAAWebPlugin
 from raa.plugin.registry import Registry
 from raa.protocols import Service
+
+log = logging.getLogger("raa.web")
 
 #: menu groups in their order; a plugin may name another, which goes last
 GROUPS = ("Maintenance", "Configuration", "Access", "Add-ons")
@@ -114,18 +118,21 @@ class Chrome:
     def may_see(self, identity: Identity, plugin: rAAWebPlugin) -> bool:
         return identity.has(*plugin.roles)
 
-    def name(self, plugin: str) -> str:
-        """Return what people call a plugin."""
+    def name(self, plugin: str, method: str = "") -> str:
+        """Return what people call a plugin, or the runs of one of its service methods."""
         instance = self.registry.plugins.get(plugin)
+        if instance and method in instance.jobNames:
+            return instance.jobNames[method]
         return (instance.displayName if instance else "") or plugin.rpartition("/")[2]
 
     def _menu(self, identity: Identity, current: str) -> list[dict[str, Any]]:
-        top = [("Dashboard", "/", "gauge"), ("Jobs", "/jobs", "list-checks")]
+        top = [("Dashboard", "/", "gauge"), ("Jobs", "/jobs", "list-checks"), ("Schedule", "/schedule", "calendar")]
+        foot = [_item("Plugins", "/plugins", "puzzle", current)] if identity.has() else []
         groups: dict[str, list[tuple[int, str, dict[str, Any]]]] = {}
         for plugin, instance in self.registry.plugins.items():
-            if not (self.may_see(identity, instance) and hasattr(instance, "index")) or self.registry.hidden(plugin):
+            if not _may_open(identity, instance) or self.registry.hidden(plugin):
                 continue
-            item = _item(self.name(plugin), f"{plugin}/index", instance.icon, current)
+            item = {**_item(self.name(plugin), f"{plugin}/index", instance.icon, current), **_badge(instance)}
             groups.setdefault(instance.group, []).append((instance.order, item["title"], item))
         ordered = [*(g for g in GROUPS if g in groups), *sorted(g for g in groups if g not in GROUPS)]
         return [
@@ -135,6 +142,7 @@ class Chrome:
                  "items": [item for _, _, item in sorted(groups[group], key=lambda entry: entry[:2])]}
                 for group in ordered
             ),
+            *([{"label": "This console", "id": "g-console", "items": foot}] if foot else []),
         ]  # fmt: skip
 
     @staticmethod
@@ -161,6 +169,23 @@ class Chrome:
     def _clock(self) -> dict[str, str]:
         local = self.clock.now().astimezone(ZoneInfo(self.zone))
         return {"iso": local.isoformat(timespec="seconds"), "text": f"{local:%H:%M}", "zone": self.zone}
+
+
+def _may_open(identity: Identity, instance: rAAWebPlugin) -> bool:
+    """Tell whether an identity may open a plugin's first page; one without an index has no menu entry."""
+    index = getattr(type(instance), "index", None)
+    predicate: Predicate = getattr(index, "raa_require", DEFAULT)
+    return getattr(index, "raa_exposure", None) is not None and predicate.allows(identity)
+
+
+def _badge(instance: rAAWebPlugin) -> dict[str, Any]:
+    """Return a menu entry's badge; a plugin that cannot tell has none, and its page says why."""
+    try:
+        count, text = instance.badge()
+    except Exception:
+        log.exception("plugin %s cannot tell its badge", instance.pluginId)
+        return {}
+    return {"badge": int(count), "badge_text": str(text)}
 
 
 def _item(title: str, href: str, icon: str, current: str) -> dict[str, Any]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import secrets
 from collections.abc import Sequence
 from contextvars import ContextVar
@@ -16,24 +17,29 @@ from raa.db.notices import Notices
 from raa.plugin.discovery import PluginFolder
 from raa.plugin.registry import Registry
 from raa.protocols import Service, Values
-from raa.rpath_error import ItemNotFound
+from raa.rpath_error import ConfigurationError, ItemNotFound
 from raa.web.api import current_console
 from raa.web.chrome import Chrome, Flashes
+from raa.web.dashboard import Dashboard
 from raa.web.door import Door
-from raa.web.framework import Entrance, Jobs
+from raa.web.entrance import Entrance
+from raa.web.frame import Frame
 from raa.web.gate import Gate, Visitor
 from raa.web.headers import SecurityHeaders
+from raa.web.jobpages import JobPages
 from raa.web.jobview import JobViews
 from raa.web.mounting import Route, routes
 from raa.web.pages import Pages
 from raa.web.render import Renderer
 from raa.web.request import Request
 from raa.web.rootmethods import RootMethods
+from raa.web.schedulepages import PluginPages, SchedulePages
 from raa.web.static import Static
 from raa.web.streams import Streams
 from raa.web.tree import PublicNames, RootController
 from raa.web.xmlrpc import XmlRpc
 
+log = logging.getLogger("raa.web")
 _request: ContextVar[Request | None] = ContextVar("raa_request", default=None)
 _headers: ContextVar[dict[str, str] | None] = ContextVar("raa_response_headers", default=None)
 
@@ -53,12 +59,14 @@ class Console:
         self.started = clock.monotonic()
         self.local_token = local_token or secrets.token_urlsafe(32)
         self.overrides: dict[str, Any] = {}
+        self.external_origin = _origin(config.typed("web.external_origin", str, ""))
         self.registry = Registry()
         self.static = Static()
         self.notices = Notices(database)
         flashes = Flashes()
         self._folders = folders
         self._zone = zone
+        hosts = [*hosts, self.external_origin.partition("://")[2]] if self.external_origin else hosts
         self.gate = Gate(service, hosts=hosts, any_address=any_address, local_token=self.local_token)
         product = config.typed("product.productName", str, "raa")
         self.chrome = Chrome(
@@ -70,9 +78,14 @@ class Console:
         self.entrance = Entrance(service, self.gate, pages, minimum_password)
         self.streams = Streams(max(1, config.typed("server.thread_pool", int, 20) // 2))
         self.views = JobViews(service, self.chrome.name, zone, clock)
-        self.jobs = Jobs(
-            service, self.registry, self.chrome, pages, self.gate, self.views, self.streams, self.notices, flashes
-        )
+        frame = Frame(
+            service=service, registry=self.registry, chrome=self.chrome, pages=pages, gate=self.gate, views=self.views,
+            notices=self.notices, flashes=flashes,
+        )  # fmt: skip
+        self.dashboard = Dashboard(frame)
+        self.jobs = JobPages(frame, self.streams)
+        self.schedules = SchedulePages(frame)
+        self.plugins = PluginPages(frame, self.routes)
         self.xmlrpc = XmlRpc(self.door, self.gate, self.routes, config.typed("web.localhost_open", list, []))
         self.root = RootMethods(service, self.registry, self.notices, clock)
         self.application: Any = None
@@ -112,6 +125,18 @@ class Console:
         token = current_console.set(self)
         try:
             return self.door.local_call(route, plugin, args, kwargs)
+        finally:
+            current_console.reset(token)
+
+    def job_ended(self, status: Values) -> None:
+        """Let every plugin hear of a run's end (`jobEnded`); one that fails keeps nothing from the others."""
+        token = current_console.set(self)
+        try:
+            for plugin, instance in self.registry.plugins.items():
+                try:
+                    instance.jobEnded(dict(status))
+                except Exception:
+                    log.exception("plugin %s failed to hear of the end of run %d", plugin, status["execId"])
         finally:
             current_console.reset(token)
 
@@ -155,6 +180,16 @@ def _error_page(status: str, message: str, traceback: str, version: str) -> byte
     """Answer what CherryPy itself refuses, without its page, version or traceback."""
     cherrypy.response.headers["Content-Type"] = "text/plain; charset=utf-8"
     return f"{status}\n".encode()
+
+
+def _origin(text: str) -> str:
+    """Check the origin of a proxy; raises `ConfigurationError` for anything but scheme and host."""
+    scheme, separator, host = text.rstrip("/").partition("://")
+    if text and (scheme not in ("http", "https") or not separator or not host or "/" in host):
+        raise ConfigurationError(
+            f'web.external_origin = {text!r} will not do: write "https://name" or "https://name:port"'
+        )
+    return text.rstrip("/")
 
 
 def _no_access_log() -> None:

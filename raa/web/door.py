@@ -5,6 +5,7 @@ from __future__ import annotations
 import logging
 import secrets
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -26,8 +27,9 @@ from raa.web.api import Redirect
 from raa.web.chrome import Chrome, Flashes
 from raa.web.gate import Gate, Visitor
 from raa.web.mounting import Route
-from raa.web.pages import Pages
+from raa.web.pages import Pages, harmless
 from raa.web.request import SESSION_COOKIE, Request
+from raa.web.uploads import receive, with_fields
 
 log = logging.getLogger("raa.web")
 
@@ -65,16 +67,34 @@ class Door:
 
     def call(self, route: Route, acting: Acting, args: Sequence[Any], params: Mapping[str, Any]) -> Any:
         """Check the right and call the method as this caller; whatever transaction it leaves open is undone."""
-        if not route.predicate.allows(acting.identity):
-            raise _refusal(route, acting.identity)
-        with acting_as(acting):
-            if route.reauthorize:
-                args, params = self._reauthorized(args, params)
-            bound = route.bind(args, params)
-            try:
-                return route.method()(*bound.args, **bound.kwargs)
-            finally:
-                self._release(route.plugin)
+        outcome = "failed"
+        try:
+            if not route.predicate.allows(acting.identity):
+                raise _refusal(route, acting.identity)
+            with acting_as(acting):
+                if route.reauthorize:
+                    args, params = self._reauthorized(args, params)
+                bound = route.bind(args, params)
+                try:
+                    result = route.method()(*bound.args, **bound.kwargs)
+                finally:
+                    self._release(route.plugin)
+            outcome = "done"
+            return result
+        except (NotAllowed, NotAuthenticated, TooManyAttempts):
+            outcome = "refused"
+            raise
+        finally:
+            if outcome == "refused" or acting.changes or (route.acts and not acting.read_only):
+                self._audit(route, acting, params, outcome)
+
+    def _audit(self, route: Route, acting: Acting, params: Mapping[str, Any], outcome: str) -> None:
+        """Note who did or tried what; what service halves do is in their runs' own rows."""
+        if acting.identity.user_name.startswith("service "):
+            return
+        named = ", ".join(f"{name}={value}" for name, value in harmless(params).items())
+        who = acting.identity.user_name or "nobody"
+        self.chrome.service.audit(who, acting.address, route.path, values.printable(named)[:200], outcome)
 
     def _reauthorized(self, args: Sequence[Any], params: Mapping[str, Any]) -> tuple[Sequence[Any], Mapping[str, Any]]:
         """Take `currentpw` (first positional, where positional arguments come) and check it."""
@@ -108,6 +128,12 @@ class Door:
         if not route.predicate.allows(visitor.identity):
             raise _refusal(route, visitor.identity)
         json_asked = request.wants == "json"
+        if route.exposure.upload and not request.reads:
+            if visitor.door == "cookie" and not request.same_origin:
+                raise NotAllowed("The request came from another site's page and was not carried out.")
+            fields, upload = receive(request, route.exposure.upload)
+            params = {**with_fields(request, fields), route.exposure.upload: upload}
+            request = replace(request, params=params)
         framework = ("_token", "refresh") if request.reads else ("_token",)
         params = {name: value for name, value in request.params.items() if name not in framework}
         if visitor.door == "cookie" and (json_asked or not request.reads):
@@ -237,11 +263,11 @@ def _within(route: Route, url: str) -> str:
 def _download(file: File) -> Answer:
     name = "".join(c if c.isascii() and (c.isalnum() or c in "._-+") else "_" for c in Path(file.name).name)
     return Answer(
-        _Blocks(file.path),
+        _Blocks(Path(file.path)),
         file.content_type,
         headers={
             "Content-Disposition": f'attachment; filename="{name}"',
-            "Content-Length": str(file.path.stat().st_size),
+            "Content-Length": str(Path(file.path).stat().st_size),
         },
         stream=True,
     )

@@ -36,6 +36,10 @@ class Request(HTTPRequest):
         """Read the headers; False when the request was refused."""
         if not super().read_request_headers():  # type: ignore[no-untyped-call]
             return False
+        limit = self._limit()
+        if limit and int(self.inheaders.get(b"Content-Length", 0)) > limit:
+            self._too_large()
+            return False
         coding = self.inheaders.get(b"Transfer-Encoding")
         if coding is None:
             return True
@@ -50,7 +54,7 @@ class Request(HTTPRequest):
         if not self.chunked_read:
             super().respond()
             return
-        limit = self.server.max_request_body_size
+        limit = self.server.body_limit
         try:
             body = ChunkedRFile(SizeCheckWrapper(self.conn.rfile, 2 * limit), limit).read()
         except ValueError:
@@ -71,6 +75,16 @@ class Request(HTTPRequest):
             self.ensure_headers_sent()
         if self.chunked_write:
             self.conn.wfile.write(b"0\r\n\r\n")
+
+    def send_headers(self) -> None:
+        """Send the answer's headers; of a body that nobody has read no more than a little is taken in after them."""
+        if getattr(self.rfile, "remaining", 0) > self.server.body_limit:
+            self.close_connection = True
+        super().send_headers()
+
+    def _limit(self) -> int:
+        """Return how large the body may be; 0 where the method that takes it bounds it by itself."""
+        return 0 if self.path.decode("latin-1") in self.server.streamed else int(self.server.body_limit)
 
     def _too_large(self) -> None:
         self.simple_response("413 Request Entity Too Large", "The body is larger than this console takes.")

@@ -42,7 +42,7 @@ class JobViews:
         progress = status["progress"]
         state = status["state"]
         done = state not in UNFINISHED
-        name = self._names(status["plugin"])
+        name = self._names(status["plugin"], status["method"])
         percent = 100 if state in ("succeeded", "warnings") else status["known_percent"]
         steps = progress.get("steps", [])
         step = len(steps) if state in ("succeeded", "warnings") else progress.get("step")
@@ -68,7 +68,8 @@ class JobViews:
         """Return a line of a job list."""
         started, ended = status["started"], status["ended"]
         return {
-            "execId": status["execId"], "href": f"/jobs/{status['execId']}", "title": self._names(status["plugin"]),
+            "execId": status["execId"], "href": f"/jobs/{status['execId']}",
+            "title": self._names(status["plugin"], status["method"]),
             "plugin": status["plugin"], "state": status["state"], "word": status["word"],
             "started": self._moment(started if started else status["queued"]),
             "took": moments.span(ended - started) if ended and started else "",

@@ -22,6 +22,8 @@ class Exposure:
     redirect: str | None = None
     #: the page of the same plugin that holds the form sent here, password field included
     form: str | None = None
+    #: the form field whose file the method takes as a `raa.web.uploads.Upload`; the limit on bodies is not for it
+    upload: str | None = None
 
 
 def expose(
@@ -32,6 +34,7 @@ def expose(
     html: str | None = None,
     redirect: str | None = None,
     form: str | None = None,
+    upload: str | None = None,
 ) -> Callable[[F], F]:
     """Expose a method at `/<plugin>/<Class>/<method>`.
 
@@ -39,8 +42,10 @@ def expose(
     programs get the same dict. With neither the return value is the body. `html` is the older spelling of `template`.
     `redirect` names the plugin's page that a browser goes to after sending a form here; refused input is shown there
     again. `form` names the page that holds the form, where that is another one or asks for `currentpw` itself.
+    `upload` names the form's file field: the method gets a `raa.web.uploads.Upload`, which is read off the connection
+    only when it is saved, and bounds its size by itself.
     """
-    exposure = Exposure(template or html, allow_json, allow_xmlrpc, redirect, form)
+    exposure = Exposure(template or html, allow_json, allow_xmlrpc, redirect, form, upload)
 
     def mark(function: F) -> F:
         function.raa_exposure = exposure  # type: ignore[attr-defined]

@@ -58,7 +58,7 @@ class Pages:
         plugin: rAAWebPlugin | None = self.registry.plugins.get(route.plugin)
         title = data.get("title") or (plugin.displayName if plugin else "") or route.plugin.rpartition("/")[2]
         purpose = data.get("purpose", plugin.tooltip if plugin else "")
-        form = _harmless(request.params)
+        form = harmless(request.params)
         job = data.get("job")
         ui = self.ui(
             request, visitor, str(title), f"{route.plugin}/index", purpose=str(purpose or ""),
@@ -80,7 +80,7 @@ class Pages:
         self, route: Route, request: Request, visitor: Visitor, fields: dict[str, Any], message: str | None = None
     ) -> Answer:
         """Show the confirmation (or password) page of an action."""
-        fields = _harmless(fields)
+        fields = harmless(fields)
         doc = (route.method().__doc__ or "").strip().split("\n")[0]
         heading = getattr(route.method(), "raa_title", "") or doc.rstrip(".") or route.name
         text = " · ".join(str(value) for value in fields.values()) or "Continue to carry this out."
@@ -155,7 +155,7 @@ def cookie(name: str, value: str, request: Request, *, age: int | None = None) -
     return "; ".join(parts)
 
 
-def _harmless(fields: Mapping[str, Any]) -> dict[str, Any]:
+def harmless(fields: Mapping[str, Any]) -> dict[str, Any]:
     """Leave out what must not stand in a page again: tokens and everything named like a password."""
     return {
         name: value

@@ -33,6 +33,8 @@ class Request:
     cookies: Mapping[str, str]
     params: Mapping[str, Any]
     wants: str
+    #: of a route that takes a file: the body, yet to be read
+    body: Any = None
 
     def header(self, name: str) -> str | None:
         return self.headers.get(name.lower())

@@ -61,8 +61,11 @@ class RootMethods:
 
     @expose(allow_json=True, allow_xmlrpc=True)
     @require(NotAnonymous())
-    def callGetStatus(self, schedId: int) -> Values:
-        """Return the latest run of a schedule: schedId, execId, status (TASK_*), state, statusmsg, percent."""
+    def callGetStatus(self, schedId: int, execId: int = 0) -> Values:
+        """Return the latest run of a schedule: schedId, execId, status (TASK_*), state, statusmsg, percent.
+
+        `execId` may come along, so that the answer of `backupNow` and its kin can be passed on as it is.
+        """
         try:
             number = int(schedId)
         except (TypeError, ValueError):
@@ -88,6 +91,8 @@ class RootMethods:
         who = acting().identity.user_name
         if who.startswith("service ") and who != f"service {plugin}":
             raise NotAllowed("A service half posts notices of its own plugin only.")
+        if plugin not in self._registry.plugins:
+            raise InvalidInput(problems={"plugin": f"There is no plugin {plugin}."})
         if level not in ("ok", "warn", "err"):
             raise InvalidInput(problems={"level": 'level is "ok", "warn" or "err".'})
         self._notices.post(plugin, level, str(text)[:1000], int(execId), self._clock.now().timestamp())

@@ -5,7 +5,7 @@ from __future__ import annotations
 import errno
 import logging
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Collection
 from typing import Any
 
 from cheroot import wsgi
@@ -16,14 +16,27 @@ from raa.web.framing import Connection
 log = logging.getLogger("raa.web")
 
 
+class _Server(wsgi.Server):
+    """cheroot's, with what our connections ask it."""
+
+    body_limit: int
+    #: paths of methods that take a body of any size off the connection by themselves
+    streamed: frozenset[str]
+
+
 class Server:
     """Serves a WSGI application from `start` to `stop`."""
 
-    def __init__(self, application: Callable[..., Any], host: str, port: int, *, threads: int, max_body: int) -> None:
-        server = wsgi.Server((host, port), application, numthreads=threads, server_name="raa", request_queue_size=128)
+    def __init__(
+        self, application: Callable[..., Any], host: str, port: int, *, threads: int, max_body: int,
+        streamed: Collection[str] = (),
+    ) -> None:  # fmt: skip
+        server = _Server((host, port), application, numthreads=threads, server_name="raa", request_queue_size=128)
         server.ConnectionClass = Connection
         server.timeout = 5
-        server.max_request_body_size = max_body
+        server.max_request_body_size = 0  # our Connection bounds it, by path
+        server.body_limit = max_body
+        server.streamed = frozenset(streamed)
         server.max_request_header_size = 32_768
         server.shutdown_timeout = 3
         # cheroot looks for idle connections twice a second by default; once is enough and saves wake-ups

@@ -25,11 +25,16 @@ log = logging.getLogger("raa.web")
 Serve = Callable[[Request], Answer]
 
 
-def read_request(with_json: bool = True) -> Request:
-    """Make our Request of CherryPy's current one; raises `InvalidInput` for a body that cannot be read."""
+def read_request(external: str = "", with_json: bool = True, with_body: bool = False) -> Request:
+    """Make our Request of CherryPy's current one; raises `InvalidInput` for a body that cannot be read.
+
+    A request for the host of the `external` origin has come through a proxy, by that origin's scheme.
+    `with_body` hands the body on as it is.
+    """
     request = cherrypy.request
     headers = {name.lower(): str(value) for name, value in request.headers.items()}
     content_type = headers.get("content-type", "")
+    scheme, _, name = external.lower().partition("://")
     params = {name: Repeated(v) if isinstance(v, list) else v for name, v in request.params.items()}
     if with_json and content_type.split(";")[0].strip().lower() == "application/json" and request.method == "POST":
         params.update(json_params(request.body.fp.read()))
@@ -37,13 +42,14 @@ def read_request(with_json: bool = True) -> Request:
         method=request.method,
         path=request.path_info,
         query=request.query_string,
-        scheme=request.scheme,
+        scheme=scheme if external and headers.get("host", "").lower() == name else request.scheme,
         host=headers.get("host", ""),
         address=request.remote.ip,
         headers=headers,
         cookies={name: morsel.value for name, morsel in request.cookie.items()},
         params=params,
         wants=wanted(request.method, headers.get("accept", ""), content_type),
+        body=request.body.fp if with_body else None,
     )
 
 
@@ -92,10 +98,15 @@ class Handler:
 
     exposed = True
 
-    def __init__(self, console: Console, serve: Callable[..., Answer], with_json: bool = True) -> None:
+    def __init__(
+        self, console: Console, serve: Callable[..., Answer], with_json: bool = True, with_body: bool = False
+    ) -> None:
         self._console = console
         self._serve = serve
         self._with_json = with_json
+        self._with_body = with_body
+        #: what CherryPy reads of a handler: whether it may take the body apart by itself, into files of its own
+        self._cp_config = {"request.process_request_body": not with_body}
 
     def __call__(self, /, *path: str, **params: Any) -> Any:
         token = current_console.set(self._console)
@@ -108,7 +119,7 @@ class Handler:
     def _answer(self, path: tuple[str, ...]) -> Answer:
         console = self._console
         try:
-            request = read_request(self._with_json)
+            request = read_request(self._console.external_origin, self._with_json, self._with_body)
         except InvalidInput as error:
             body = json.dumps({"errors": [str(error)]}).encode()
             return Answer(body, "application/json", 400)
@@ -154,13 +165,15 @@ class RootController(Node):
             """Make a handler of a page with nothing below it."""
             return Handler(console, lambda request, *path: self._missing(request) if path else function(request))
 
-        self.index = leaf(page(console.jobs.dashboard))
+        self.index = leaf(page(console.dashboard.page))
         self.default = Handler(console, self._missing)
         self.healthz = leaf(lambda request: self._health())
         self.login = leaf(console.entrance.login)
         self.setup = leaf(console.entrance.setup)
         self.logout = leaf(page(console.entrance.logout))
         self.jobs = Handler(console, page(self._jobs))
+        self.schedule = Handler(console, page(self._schedule))
+        self.plugins = leaf(page(console.plugins.page))
         self.static = Handler(console, lambda request, *path: self._static(request, path))
         self.xmlrpc = Handler(console, self._xmlrpc, with_json=False)
         for route in console.routes.values():
@@ -171,7 +184,11 @@ class RootController(Node):
         for part in [part for part in route.plugin.split("/") if part]:
             node = _below(node, part)
         serve = self._console.door.serve
-        setattr(node, route.name, Handler(self._console, lambda request, *path: serve(route, request, path)))
+        streams = route.exposure.upload is not None
+        handler = Handler(
+            self._console, lambda request, *path: serve(route, request, path), with_json=not streams, with_body=streams
+        )
+        setattr(node, route.name, handler)
 
     def mount_static(self, plugin: str, static: Any) -> None:
         """Serve a plugin's own static files at `/<plugin>/static/`."""
@@ -189,12 +206,19 @@ class RootController(Node):
             raise NotAuthenticated("Log in first.")
         if not number:
             return jobs.jobs(request, visitor)
-        shown = {"": jobs.job, "events": jobs.events, "cancel": jobs.cancel}.get(what)
+        shown = {"": jobs.job, "events": jobs.events, "cancel": jobs.cancel, "retry": jobs.retry}.get(what)
         if shown is None or rest:
             raise ItemNotFound("A job has no such page.")
         if visitor.door == "cookie" and request.wants == "json":
             self._console.gate.check_write(request, visitor)
         return shown(request, visitor, number)
+
+    def _schedule(self, request: Request, visitor: Visitor, *path: str) -> Answer:
+        if not path:
+            return self._console.schedules.page(request, visitor)
+        if len(path) != 2:
+            raise ItemNotFound("A schedule has no such page.")
+        return self._console.schedules.act(request, visitor, *path)
 
     def _static(self, request: Request, path: tuple[str, ...]) -> Answer:
         return self._file(self._console.static, request, path)
