@@ -90,10 +90,10 @@ class Door:
 
     def _audit(self, route: Route, acting: Acting, params: Mapping[str, Any], outcome: str) -> None:
         """Note who did or tried what; what service halves do is in their runs' own rows."""
-        if acting.identity.user_name.startswith("service "):
+        if acting.identity.user_name.startswith("service ") or acting.identity.anonymous:
             return
         named = ", ".join(f"{name}={value}" for name, value in harmless(params).items())
-        who = acting.identity.user_name or "nobody"
+        who = acting.identity.user_name
         self.chrome.service.audit(who, acting.address, route.path, values.printable(named)[:200], outcome)
 
     def _reauthorized(self, args: Sequence[Any], params: Mapping[str, Any]) -> tuple[Sequence[Any], Mapping[str, Any]]:
@@ -126,6 +126,7 @@ class Door:
 
     def _serve(self, route: Route, request: Request, visitor: Visitor, args: Sequence[str]) -> Answer:
         if not route.predicate.allows(visitor.identity):
+            self._audit(route, Acting(visitor.identity, address=request.address), {}, "refused")
             raise _refusal(route, visitor.identity)
         json_asked = request.wants == "json"
         if route.exposure.upload and not request.reads:
@@ -137,7 +138,11 @@ class Door:
         framework = ("_token", "refresh") if request.reads else ("_token",)
         params = {name: value for name, value in request.params.items() if name not in framework}
         if visitor.door == "cookie" and (json_asked or not request.reads):
-            self.gate.check_write(request, visitor)
+            try:
+                self.gate.check_write(request, visitor)
+            except NotAllowed:
+                self._audit(route, Acting(visitor.identity, address=request.address), {}, "refused")
+                raise
         if request.reads and route.acts:
             if json_asked:
                 raise WriteOnGet(f"{route.path} changes something. Send it as POST.")
