@@ -332,7 +332,7 @@ class Runner:
         for mark in {row["worker"] for row in rows if row["worker"]}:
             if ended := kernel.end_marked(mark):
                 log.warning("ended %d processes that an earlier raa had left", ended)
-        queued = []
+        queued, broken = [], list[int]()
         for row in rows:
             job = job_of(row, row["started_by"])
             if row["state"] == "queued" and values.SECRET not in job.args:
@@ -347,7 +347,10 @@ class Runner:
                 job.exec_id, "interrupted", self.now(), reason=reason, message=error["text"], error=error
             )
             log.warning("%s: run %d was interrupted: %s", job.plugin, job.exec_id, reason)
+            broken.append(job.exec_id)
         self.enqueue(queued)
+        for exec_id in broken:
+            self._tell(exec_id)
 
     def stop(self, grace: float) -> None:
         """Stop taking work, ask every run to end, and write those that ran as interrupted."""

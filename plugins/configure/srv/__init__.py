@@ -1,0 +1,1 @@
+"""Service halves of the settings pages, a module each."""

@@ -1,0 +1,1 @@
+"""Web halves of the settings pages, a module each."""

@@ -1,0 +1,67 @@
+"""A console for each module of contract tests, with users of several roles, and the standard library's client."""
+
+from __future__ import annotations
+
+import threading
+import xmlrpc.client
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack
+from pathlib import Path
+from urllib.parse import quote
+
+import pytest
+from doors import add_user, logged_in
+
+from raa.app import App
+from raa.testing.client import Client
+from raa.testing.console import PASSWORD, running_console, wait_for
+
+FIXTURE_PLUGINS = Path(__file__).parents[1] / "plugins"
+#: user -> roles; all have the same password
+USERS = {"visitor": ["viewer"], "tess": ["tester"], "olga": ["operator"]}
+
+
+@pytest.fixture(scope="module")
+def console(tmp_path_factory: pytest.TempPathFactory) -> Iterator[App]:
+    """A running console with the tests' plugins, user admin, and a user for each of some roles."""
+    before = ours()
+    options = {"plugins.dirs": [str(FIXTURE_PLUGINS)], "host.zone": "Europe/Berlin"}
+    with running_console(tmp_path_factory.mktemp("console") / "state", options=options) as app:
+        for name, roles in USERS.items():
+            add_user(app, name, roles)
+        yield app
+    wait_for(lambda: not ours() - before, 10, "threads of the console to end")
+
+
+def ours() -> set[threading.Thread]:
+    return {thread for thread in threading.enumerate() if thread.name.startswith("raa-")}
+
+
+@pytest.fixture(autouse=True)
+def no_thread_left(request: pytest.FixtureRequest) -> Iterator[None]:
+    """Fail a test that leaves one of our threads running; a module's console keeps its own until it ends."""
+    before = ours()
+    yield
+    if "console" not in request.fixturenames:
+        wait_for(lambda: not ours() - before, 10, "threads of the console to end")
+
+
+@pytest.fixture
+def admin(console: App) -> Client:
+    """A browser in which admin is logged in."""
+    return logged_in(console, "admin")
+
+
+Proxy = Callable[..., xmlrpc.client.ServerProxy]
+
+
+@pytest.fixture
+def proxy(console: App) -> Iterator[Proxy]:
+    """Make the standard library's client, with the credentials in the address as the classic clients have them."""
+    with ExitStack() as stack:
+
+        def make(path: str = "/xmlrpc/", user: str = "admin", password: str = PASSWORD) -> xmlrpc.client.ServerProxy:
+            address = f"http://{quote(user)}:{quote(password)}@127.0.0.1:{console.server.port}{path}"
+            return stack.enter_context(xmlrpc.client.ServerProxy(address, allow_none=True))
+
+        yield make
