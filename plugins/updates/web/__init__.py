@@ -63,11 +63,11 @@ class Updates(rAAWebPlugin):
     # -- schedules
 
     @raa.web.expose(template="schedule.html")
-    def schedule_page(self, what="check", **fields):
+    def schedulePage(self, what="check", **fields):
         """The editor of one of the two schedules."""
         return view.schedule_page(self, _method(what), what, fields)
 
-    @raa.web.expose(allow_json=True, allow_xmlrpc=True, redirect="index", form="schedule_page")
+    @raa.web.expose(allow_json=True, allow_xmlrpc=True, redirect="index", form="schedulePage")
     def saveSchedule(
         self, what="check", freq="off", day=(), mode="abs", mday="", nth="", wday="", every="", unit="", date="",
         time="", window="", action="save",
@@ -82,7 +82,7 @@ class Updates(rAAWebPlugin):
         seconds = _window(window)
         if action == "preview":
             raa.web.raiseHttpRedirect(
-                "schedule_page?" + urlencode({**fields, "day": list(day), "what": what, "window": window}, doseq=True)
+                "schedulePage?" + urlencode({**fields, "day": list(day), "what": what, "window": window}, doseq=True)
             )
         user, now = raa.web.getCurrentUser().user_name, self.now().timestamp()
         schedId = self.replaceSchedule(
