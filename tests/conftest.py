@@ -105,7 +105,9 @@ def serve(tmp_path: Path) -> Iterator[Serve]:
     """Start `raa serve` as a process; it is ended by pid after the test."""
     started: list[Served] = []
 
-    def start(state: Path | None = None, *args: str, admin: bool = True, plugins: bool = True, custom: str = "") -> Served:
+    def start(
+        state: Path | None = None, *args: str, admin: bool = True, plugins: bool = True, custom: str = ""
+    ) -> Served:
         folder = state or tmp_path / "state"
         if admin and not (folder / "ledger.db").exists():
             make_state(folder)

@@ -51,7 +51,8 @@ class AptRoot:
             control = subprocess.run(["dpkg-deb", "-f", path], check=True, capture_output=True, text=True).stdout
             data = path.read_bytes()
             entries.append(
-                control + f"Filename: ./pool/{path.name}\nSize: {len(data)}\nSHA256: {hashlib.sha256(data).hexdigest()}\n"
+                control
+                + f"Filename: ./pool/{path.name}\nSize: {len(data)}\nSHA256: {hashlib.sha256(data).hexdigest()}\n"
             )
         text = "\n".join(entries).encode()
         (self.repository / "Packages").write_bytes(text)

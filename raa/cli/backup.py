@@ -13,7 +13,7 @@ from raa.app import Settings, load_settings
 from raa.lib.moments import size
 from raa.modules.raasrvplugin import rAASrvPlugin
 from raa.plugin.loading import service_class
-from raa.rpath_error import ConfigurationError, OperationFailed
+from raa.rpath_error import ConfigurationError, InvalidInput, ItemNotFound, OperationFailed
 from raa.values import printable
 
 HELP = "make, list, verify and restore backups"
@@ -79,7 +79,14 @@ def _verify(half: Any, options: argparse.Namespace) -> None:
 
 def _restore(half: Any, options: argparse.Namespace) -> None:
     target = options.to.absolute()
-    half.restoreHere(options.name, str(target.parent), target.name, options.part, options.leave_out)
+    try:
+        half.restoreHere(options.name, str(target.parent), target.name, options.part, options.leave_out)
+    except ItemNotFound:
+        raise
+    except InvalidInput as error:
+        if error.problems:
+            raise
+        raise OperationFailed(str(error)) from None  # what was asked is right, the archive is not
 
 
 class _Printer:

@@ -27,7 +27,7 @@ _TITLES = {
 
 
 class JobViews:
-    """Builds job dicts; `names` gives a plugin's menu name."""
+    """Builds job dicts; `names` gives what runs of a plugin's service method are called."""
 
     def __init__(self, service: Service, names: Any, zone: str, clock: Any) -> None:
         self._service = service

@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import threading
 import xmlrpc.client
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import ExitStack
 from pathlib import Path
 from urllib.parse import quote
 
 import pytest
-from doors import add_user, logged_in
+from doors import Proxy, add_user, logged_in
 
 from raa.app import App
 from raa.testing.client import Client
@@ -50,9 +50,6 @@ def no_thread_left(request: pytest.FixtureRequest) -> Iterator[None]:
 def admin(console: App) -> Client:
     """A browser in which admin is logged in."""
     return logged_in(console, "admin")
-
-
-Proxy = Callable[..., xmlrpc.client.ServerProxy]
 
 
 @pytest.fixture

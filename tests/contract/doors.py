@@ -6,7 +6,7 @@ import base64
 import http.client
 import socket
 import xmlrpc.client
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 
 from raa.app import App
 from raa.testing.client import Client
@@ -32,6 +32,8 @@ def basic(user: str = "admin", password: str = PASSWORD) -> dict[str, str]:
 
 
 Reply = tuple[int, bytes]
+#: makes the standard library's client for a path and credentials
+Proxy = Callable[..., xmlrpc.client.ServerProxy]
 
 
 def rpc(

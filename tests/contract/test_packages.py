@@ -4,17 +4,14 @@ from __future__ import annotations
 
 import fcntl
 import subprocess
-import sys
 from pathlib import Path
 
 import pytest
+from support_apt import AptRoot
 
 from raa.host.commands import Result
 from raa.host.packages import Apt, explain
 from raa.rpath_error import OperationFailed
-
-sys.path.insert(0, str(Path(__file__).parents[1]))
-from support_apt import AptRoot
 
 pytestmark = pytest.mark.root
 
@@ -180,9 +177,12 @@ def test_the_running_systems_configuration_is_not_read_for_a_scratch_root(apt):
     environment = apt._environment()
 
     assert Path(environment["APT_CONFIG"]).is_relative_to(apt._work)
-    assert "Post-Invoke" not in subprocess.run(
-        ["apt-config", "dump"], env=environment | {"PATH": "/usr/bin"}, capture_output=True, text=True, check=True
-    ).stdout
+    assert (
+        "Post-Invoke"
+        not in subprocess.run(
+            ["apt-config", "dump"], env=environment | {"PATH": "/usr/bin"}, capture_output=True, text=True, check=True
+        ).stdout
+    )
 
 
 def test_on_the_running_system_apt_is_called_without_a_configuration_of_ours():

@@ -165,15 +165,25 @@ def test_the_settings_for_a_proxy_let_the_login_form_pass(tmp_path: Path) -> Non
     page = HOWTO / "run-behind-a-proxy.md"
     (proxy,) = blocks(page, "nginx")
     (settings,) = blocks(page, "ini")
-    ((sent, passed),) = re.findall(r'^\s+"(https://\S+)"\s+"(http://\S+)";$', proxy.text, re.MULTILINE)
     (host,) = re.findall(r"proxy_set_header Host (\S+);", proxy.text)
+    assert f"server_name {host};" in proxy.text
     (tmp_path / "state").mkdir()
     (tmp_path / "state" / "custom.cfg").write_text(settings.text)
 
     with running_console(tmp_path / "state") as app:
-        assert log_in(app, host, passed).status == 303
-        assert log_in(app, host, sent).status == 403
-        assert log_in(app, "other.example.com", passed).status == 421
+        entered = log_in(app, host, f"https://{host}")
+        local = f"127.0.0.1:{app.server.port}"
+
+        assert entered.status == 303
+        assert "; Secure" in entered.headers["set-cookie"]
+        assert log_in(app, host, f"http://{host}").status == 403
+        assert log_in(app, "other.example.com", f"https://{host}").status == 421
+        assert "; Secure" not in log_in(app, local, f"http://{local}").headers["set-cookie"]
+
+
+def test_without_the_origin_the_proxys_name_is_not_known(tmp_path: Path) -> None:
+    with running_console(tmp_path / "state") as app:
+        assert log_in(app, "raa.example.com", "https://raa.example.com").status == 421
 
 
 # -- moving the state, unpacking a backup

@@ -63,8 +63,16 @@ def test_no_section_of_directives_is_listed_that_is_not_there() -> None:
 
 def commands() -> dict[str, argparse.ArgumentParser]:
     top = cli.parser()
-    actions = [action for action in top._actions if isinstance(action, argparse._SubParsersAction)]
-    return {"raa": top, **{f"raa {name}": command for name, command in actions[0].choices.items()}}
+    return {"raa": top, **_below("raa", top)}
+
+
+def _below(path: str, command: argparse.ArgumentParser) -> dict[str, argparse.ArgumentParser]:
+    found: dict[str, argparse.ArgumentParser] = {}
+    for action in command._actions:
+        if isinstance(action, argparse._SubParsersAction):
+            for name, verb in action.choices.items():
+                found |= {f"{path} {name}": verb, **_below(f"{path} {name}", verb)}
+    return found
 
 
 @pytest.mark.parametrize("name", commands())

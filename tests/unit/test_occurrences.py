@@ -394,6 +394,8 @@ INTERVAL = {"kind": "interval", "zone": "UTC", "start": utc("2026-01-01 00:00"),
 NONSENSE = [
     ({"kind": "yearly"}, "kind"),
     ({"zone": "Europe/Atlantis"}, "zone"),
+    ({"zone": ["UTC"]}, "zone"),
+    ({"unit": {}}, "unit"),
     ({"start": datetime(2026, 1, 1)}, "start"),
     ({"start": "2026-01-01"}, "start"),
     ({"start": None}, "start"),

@@ -14,11 +14,12 @@ from collections.abc import Callable, Iterable
 from pathlib import Path
 
 import pytest
-from raaplugins.backup.srv.archive import Result, shown, write_archive
-from raaplugins.backup.srv.selection import Entry, select
-from raaplugins.backup.srv.verify import parse_metadata, verify
 
 from raa.rpath_error import InvalidInput, OperationFailed
+from raaplugins.backup.srv.archive import Result, shown, write_archive
+from raaplugins.backup.srv.manifest import parse_metadata
+from raaplugins.backup.srv.selection import Entry, select
+from raaplugins.backup.srv.verify import verify
 
 NAME = "backup-20261124-094601-CET.tgz"
 ODD_NAMES = [
@@ -290,6 +291,7 @@ def test_a_file_that_must_not_be_opened_is_named_and_not_stored(tmp_path: Path) 
     script = """
 import os, sys
 from raaplugins.backup.srv.archive import write_archive
+from raaplugins.backup.srv.manifest import parse_metadata
 from raaplugins.backup.srv.selection import Entry
 folder = sys.argv[1]
 closed = folder + "/closed"
@@ -399,6 +401,7 @@ WRITE = """
 import os, subprocess, sys
 from raa.rpath_error import OperationFailed
 from raaplugins.backup.srv.archive import write_archive
+from raaplugins.backup.srv.manifest import parse_metadata
 from raaplugins.backup.srv.selection import Entry
 folder, source = sys.argv[1:3]
 {prepare}

@@ -8,9 +8,9 @@ import subprocess
 from pathlib import Path
 
 import pytest
-from raaplugins.backup.srv.selection import Entry, select
 
 from raa.rpath_error import InvalidInput
+from raaplugins.backup.srv.selection import Entry, select
 
 
 def tree(root: Path, *names: str) -> Path:

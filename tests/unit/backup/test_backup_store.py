@@ -10,10 +10,10 @@ from typing import Any
 from zoneinfo import ZoneInfo
 
 import pytest
-from raaplugins.backup.srv.archive import Result, write_archive
-from raaplugins.backup.srv.store import archive_name, clean, commit, listing, open_archive, remove
 
 from raa.rpath_error import DuplicateItem, InvalidInput, ItemNotFound, OperationFailed
+from raaplugins.backup.srv.archive import Result, write_archive
+from raaplugins.backup.srv.store import archive_name, clean, commit, listing, open_archive, remove
 
 NAME = "backup-20261124-094601-CET.tgz"
 LATER = "backup-20261125-094601-CET.tgz"
@@ -54,6 +54,7 @@ def test_a_committed_backup_is_listed_with_its_facts(tmp_path: Path) -> None:
         "seconds": 2.5,
         "schedId": 7,
         "execId": 70,
+        "by": "",
         "problems": 0,
     }
     assert names(tmp_path) == [NAME, f"{NAME}.json"]

@@ -13,19 +13,19 @@ from pathlib import Path
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+
+from raa.rpath_error import OperationFailed
 from raaplugins.backup.srv.archive import Result, write_archive
-from raaplugins.backup.srv.selection import Entry
-from raaplugins.backup.srv.verify import (
+from raaplugins.backup.srv.manifest import (
     escape,
     manifest_line,
     metadata_text,
     parse_manifest_line,
     parse_metadata,
     unescape,
-    verify,
 )
-
-from raa.rpath_error import OperationFailed
+from raaplugins.backup.srv.selection import Entry
+from raaplugins.backup.srv.verify import verify
 
 Member = tuple[str, bytes]
 
@@ -182,7 +182,7 @@ def test_a_member_of_a_kind_that_no_backup_holds_is_refused(tmp_path: Path, kind
     body = b"".join(m.tobuf(tarfile.GNU_FORMAT) for m in (first, odd)) + bytes(1024)
     (tmp_path / "a.tgz").write_bytes(gzip.compress(body))
 
-    assert verify(str(tmp_path / "a.tgz")).problems == [("", "member 'odd' is of a kind that no backup holds")]
+    assert verify(str(tmp_path / "a.tgz")).problems == [("odd", "it is of a kind that no backup holds")]
 
 
 def test_a_header_that_asks_for_gigabytes_is_refused(tmp_path: Path) -> None:

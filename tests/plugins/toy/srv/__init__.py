@@ -11,7 +11,7 @@ import time
 from pathlib import Path
 
 from raa.modules.raasrvplugin import rAASrvPlugin
-from raa.rpath_error import InvalidInput
+from raa.rpath_error import InvalidInput, RaaError
 
 
 class Toy(rAASrvPlugin):
@@ -125,7 +125,7 @@ class Toy(rAASrvPlugin):
 
     def floodingChild(self, schedId, execId, flag):
         """Return while a child of this process goes on printing as fast as it can."""
-        child = subprocess.Popen([sys.executable, "-c", "while True: print('x' * 1000)"])
+        child = subprocess.Popen(["yes", "x" * 1000])
         Path(flag).write_text(str(child.pid))
         time.sleep(0.2)
         return "returned"
@@ -205,3 +205,11 @@ class Toy(rAASrvPlugin):
         for part in path.split("."):
             target = getattr(target, part)
         return target(*args)
+
+    def tryThenNote(self, schedId, execId, name):
+        """Call something that is refused, then something that is not."""
+        try:
+            getattr(self.server, name)()
+        except RaaError as error:
+            self.server.putNote(schedId, "still here")
+            return [type(error).__name__, self.server.getNote(schedId)]

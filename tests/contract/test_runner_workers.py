@@ -1,0 +1,101 @@
+"""Worker processes: used again while clean, replaced when dirty or dead; and the spawner that forks them."""
+
+from __future__ import annotations
+
+import os
+import signal
+from pathlib import Path
+
+import pytest
+from orders import call, ended, gone, number_in, run, states, waiting
+
+from raa.app import App
+from raa.protocols import Service
+from raa.testing.client import Client
+from raa.testing.console import wait_for
+
+#: the promise is 10 s; a busy machine may take five times as long
+KILLED_WITHIN = 50.0
+
+
+@pytest.fixture
+def service(console: App) -> Service:
+    return console.engine
+
+
+@pytest.fixture
+def state(console: App) -> Path:
+    return console.settings.state
+
+
+def wait_cleaned(state: Path, exec_id: int) -> None:
+    """Wait until the toy's clean-up was called for a run."""
+    wait_for((state / f"cleaned-{exec_id}").exists, 20, f"the clean-up after run {exec_id}")
+
+
+def logged(service: Service, exec_id: int) -> list[str]:
+    return [event["body"]["text"] for event in service.events(exec_id, limit=100_000) if event["kind"] == "log"]
+
+
+def assert_console_goes_on(console: App) -> None:
+    assert call(console.engine, "echo", "alive") == "alive"
+    assert Client(console.server.port).get("/healthz").json()["status"] == "ok"
+
+
+def test_a_clean_worker_is_used_again_and_a_dirty_one_is_not(service, tmp_path):
+    assert len({call(service, "pid") for _ in range(5)}) == 1
+    left = [
+        call(service, "dirty"),
+        call(service, "leaveAlarm"),
+        call(service, "leaveMemory"),
+        call(service, "leaveFolder", str(tmp_path / "folder")),
+    ]
+
+    after = call(service, "pid")
+
+    assert len({*left, after}) == 5, "each got a worker that nobody had left anything in"
+    for pid in left:
+        wait_for(lambda pid=pid: gone(pid), 20, "the dirty worker to end")
+
+
+def test_a_worker_killed_from_outside_fails_its_run_with_the_cause(console, tmp_path):
+    service = console.engine
+    exec_id = run(service, "hangWithPid", str(tmp_path / "flag"))
+    os.kill(number_in(tmp_path / "flag"), signal.SIGKILL)
+
+    status = ended(service, exec_id)
+
+    assert status["state"] == "failed"
+    assert "signal 9 (SIGKILL)" in status["reason"]
+    wait_cleaned(console.settings.state, exec_id)
+    assert_console_goes_on(console)
+
+
+def test_workers_killed_while_idle_cost_at_most_the_runs_that_were_just_given_to_them(console):
+    service = console.engine
+    for turn in range(10):
+        os.kill(call(service, "pid"), signal.SIGKILL)
+        exec_id = run(service, "echo", turn)
+
+        assert ended(service, exec_id)["state"] in ("succeeded", "failed")
+    assert_console_goes_on(console)
+
+
+def test_a_killed_spawner_is_replaced_and_the_queue_waits_for_the_new_one(console, tmp_path):
+    service = console.engine
+    with waiting(service, tmp_path, 1) as gate:
+        gate.wait_begun(1)
+        limit = service.runner._limits[False]
+        gate.submit(limit + 3)
+        gate.wait_begun(limit)
+        before = service.pool.spawner_pid
+
+        os.kill(before, signal.SIGKILL)
+
+        lost = states(service, gate.ids[:limit])
+        gate.open()
+        assert lost == ["failed"] * limit
+        assert states(service, gate.ids[limit:]) == ["succeeded"] * 4
+    assert service.pool.spawner_pid != before
+    assert gone(before)
+    assert_console_goes_on(console)
