@@ -19,9 +19,12 @@ from dataclasses import dataclass, field
 from functools import lru_cache
 
 from raa.rpath_error import InvalidInput, OperationFailed
-from raaplugins.backup.srv import verify as proof
+from raaplugins.backup.srv import manifest
+from raaplugins.backup.srv.gunzip import CHUNK
+from raaplugins.backup.srv.reader import DEPTH
 from raaplugins.backup.srv.selection import Entry, sentence
 from raaplugins.backup.srv.store import shown, trouble
+from raaplugins.backup.srv.verify import verify
 
 LEVEL = 6
 _TOKEN = re.compile(r"[A-Za-z0-9_+-]{1,64}")
@@ -70,14 +73,14 @@ def write_archive(
     try:
         sink = _Sink(path)
         writer = _Writer(sink, progress)
-        about = proof.metadata_text(metadata)
-        writer.text(proof.METADATA, about)
-        writer.manifest += proof.manifest_line(proof.METADATA.encode(), hashlib.sha256(about).digest())
+        about = manifest.metadata_text(metadata)
+        writer.text(manifest.METADATA, about)
+        writer.listed += manifest.manifest_line(manifest.METADATA.encode(), hashlib.sha256(about).digest())
         for entry in entries:
             writer.add(entry)
         writer.list_contents([*notes, *(f"not as it was: {name} ({text})" for name, text in writer.problems)])
         sink.finish()
-        report = proof.verify(path, lambda _read: progress(writer.stored, ""), sink.digest.hexdigest())
+        report = verify(path, lambda _read: progress(writer.stored, ""), sink.digest.hexdigest())
         if not report.ok:
             name, text = report.problems[0]
             raise OperationFailed(
@@ -151,7 +154,7 @@ class _Writer:
     progress: Progress
     stored: int = 0
     problems: list[tuple[str, str]] = field(default_factory=list)
-    manifest: bytearray = field(default_factory=bytearray)
+    listed: bytearray = field(default_factory=bytearray)
     #: files of several names: (device, inode) -> (path read, member's name, digest)
     _linked: dict[tuple[int, int], tuple[str, str, bytes]] = field(default_factory=dict)
 
@@ -163,15 +166,18 @@ class _Writer:
         self.sink.write(_header(member, 0) + data + bytes(-len(data) % tarfile.BLOCKSIZE))
 
     def list_contents(self, remarks: Iterable[str]) -> None:
-        comments = b"".join(b"# " + proof.escape(os.fsencode(remark)) + b"\n" for remark in remarks)
-        self.text(proof.MANIFEST, comments + bytes(self.manifest))
+        comments = b"".join(b"# " + manifest.escape(os.fsencode(remark)) + b"\n" for remark in remarks)
+        self.text(manifest.MANIFEST, comments + bytes(self.listed))
         self.sink.write(bytes(tarfile.RECORDSIZE))
 
     def add(self, entry: Entry) -> None:
         self.progress(self.stored, entry.path)
         name = entry.path.lstrip("/") or "."
-        if name in (proof.METADATA, proof.MANIFEST):
+        if name in (manifest.METADATA, manifest.MANIFEST):
             self._problem(entry, "its name is one that the archive needs for itself")
+            return
+        if name.count("/") >= DEPTH:
+            self._problem(entry, f"it lies in more than {DEPTH} folders, deeper than a restore goes")
             return
         fd, target = -1, ""
         try:
@@ -207,12 +213,12 @@ class _Writer:
         elif (known := self._linked.get(identity)) and _same(known[0], identity):
             member.type, member.linkname = tarfile.LNKTYPE, known[1]
             self.sink.write(_header(member, found.st_mtime_ns))
-            self._listed(name, known[2])
+            self._list(name, known[2])
         else:
             member.size = found.st_size
             self.sink.write(_header(member, found.st_mtime_ns))
             digest = self._content(entry, fd, found)
-            self._listed(name, digest)
+            self._list(name, digest)
             if found.st_nlink > 1:
                 self._linked[identity] = entry.source, name, digest
 
@@ -222,12 +228,12 @@ class _Writer:
         trouble_read = ""
         while left:
             try:
-                data = b"" if trouble_read else os.read(fd, min(left, proof.CHUNK))
+                data = b"" if trouble_read else os.read(fd, min(left, CHUNK))
             except OSError as error:
                 data, trouble_read = b"", f"{sentence(error)}; zeros stand for the rest of it"
             if not data:  # the header has promised the size
                 trouble_read = trouble_read or "it became shorter while it was read; zeros stand for the rest of it"
-                data = bytes(min(left, proof.CHUNK))
+                data = bytes(min(left, CHUNK))
             digest.update(data)
             self.sink.write(data)
             left -= len(data)
@@ -238,8 +244,8 @@ class _Writer:
             self._problem(entry, text)
         return digest.digest()
 
-    def _listed(self, name: str, digest: bytes) -> None:
-        self.manifest += proof.manifest_line(os.fsencode(name), digest)
+    def _list(self, name: str, digest: bytes) -> None:
+        self.listed += manifest.manifest_line(os.fsencode(name), digest)
 
     def _problem(self, entry: Entry, text: str) -> None:
         self.problems.append((entry.path, text))

@@ -6,12 +6,13 @@
 from __future__ import annotations
 
 import errno
+import fcntl
 import json
 import os
 import re
 import stat
-from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager, suppress
 from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING, Any
 
@@ -84,12 +85,12 @@ def commit(result: Result, final_path: str, info: Mapping[str, Any]) -> dict[str
         "problemCount": len(problems),
         "zone": info.get("zone", ""),
     }
-    with _opened(folder) as at:
+    with opened(folder) as at:
         if _exists(name, at):
             raise DuplicateItem(f"There is a backup named {name} already.")
         sidecar = f".{name}.json.{token}.part"
         try:
-            _write(sidecar, json.dumps(facts, indent=1).encode(), at)
+            write(sidecar, json.dumps(facts, indent=1).encode(), at)
             os.rename(sidecar, f"{name}.json", src_dir_fd=at, dst_dir_fd=at)
             os.fsync(at)
             _name_once(part, name, at)
@@ -109,7 +110,7 @@ def listing(folder: str) -> list[dict[str, Any]]:
     no longer has the size that was recorded.
     """
     lines = []
-    with _opened(folder) as at:
+    with opened(folder) as at:
         for name in os.listdir(at):
             if _ARCHIVE.fullmatch(name):
                 try:
@@ -125,28 +126,53 @@ def clean(folder: str, token: str | None = None) -> list[str]:
     With a token only the leftovers of that backup are taken, so others may be at work; without one, all of them and
     every sidecar that has no archive.
     """
+    with opened(folder) as at:
+        return clean_folder(at, token)
+
+
+@contextmanager
+def shared(folder: str, tidy: Callable[[int], object]) -> Iterator[None]:
+    """Hold a folder while the block works in it, with others; `tidy` gets its handle first if there are none.
+
+    The hold is the kernel's and goes with the process, however that ends. Raises `OperationFailed`.
+    """
+    with opened(folder) as at:
+        held = os.dup(at)
+    try:
+        # a file system that cannot lock is not tidied by us
+        with suppress(OSError):
+            fcntl.flock(held, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            tidy(held)
+        with suppress(OSError):
+            fcntl.flock(held, fcntl.LOCK_SH)
+        yield
+    finally:
+        os.close(held)
+
+
+def clean_folder(at: int, token: str | None = None) -> list[str]:
+    """Do as `clean` in an opened folder."""
     removed = []
-    with _opened(folder) as at:
-        names = set(os.listdir(at))
-        parts = {name: found for name in names if (found := _PART.fullmatch(name)) and token in (None, found[2])}
-        begun = {found[1] for found in parts.values()}
-        orphans = {
-            name
-            for name in names
-            if (found := _SIDECAR.fullmatch(name)) and found[1] not in names and (token is None or found[1] in begun)
-        }
-        # sidecars first: the temporary file is what leads to them, should this be interrupted too
-        for name in (*sorted(orphans), *sorted(parts)):
-            if _forget(name, at):
-                removed.append(name)
-        if removed:
-            os.fsync(at)
+    names = set(os.listdir(at))
+    parts = {name: found for name in names if (found := _PART.fullmatch(name)) and token in (None, found[2])}
+    begun = {found[1] for found in parts.values()}
+    orphans = {
+        name
+        for name in names
+        if (found := _SIDECAR.fullmatch(name)) and found[1] not in names and (token is None or found[1] in begun)
+    }
+    # sidecars first: the temporary file is what leads to them, should this be interrupted too
+    for name in (*sorted(orphans), *sorted(parts)):
+        if _forget(name, at):
+            removed.append(name)
+    if removed:
+        os.fsync(at)
     return removed
 
 
 def remove(folder: str, name: str) -> None:
     """Remove a backup: the archive, which is the backup, and then its sidecar."""
-    with _opened(folder) as at:
+    with opened(folder) as at:
         _check(name)
         if not _forget(name, at):
             raise ItemNotFound(f"There is no backup named {name}.")
@@ -154,9 +180,19 @@ def remove(folder: str, name: str) -> None:
         os.fsync(at)
 
 
+def line(folder: str, name: str) -> dict[str, Any]:
+    """Return a backup's line of the listing; raises `ItemNotFound`."""
+    _check(name)
+    with opened(folder) as at:
+        try:
+            return _line(folder, name, at)
+        except FileNotFoundError:
+            raise ItemNotFound(f"There is no backup named {name}.") from None
+
+
 def open_archive(folder: str, name: str) -> int:
     """Open a backup for reading; the caller closes the descriptor."""
-    with _opened(folder) as at:
+    with opened(folder) as at:
         _check(name)
         try:
             fd = os.open(name, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC, dir_fd=at)
@@ -188,7 +224,8 @@ def shown(path: str) -> str:
 
 
 @contextmanager
-def _opened(folder: str) -> Iterator[int]:
+def opened(folder: str) -> Iterator[int]:
+    """Give the block a handle of a folder; every OSError in it becomes a sentence."""
     try:
         fd = os.open(folder, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
         try:
@@ -220,7 +257,8 @@ def _forget(name: str, at: int) -> bool:
     return True
 
 
-def _write(name: str, data: bytes, at: int) -> None:
+def write(name: str, data: bytes, at: int) -> None:
+    """Write a new private file in an opened folder and wait until it is on the disk."""
     fd = os.open(name, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW | os.O_CLOEXEC, 0o600, dir_fd=at)
     with open(fd, "wb") as file:
         file.write(data)

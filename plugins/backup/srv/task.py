@@ -12,7 +12,7 @@ from raa import __version__
 from raa.clock import Clock
 from raa.db.copying import copy_database
 from raa.lib.moments import size, span
-from raa.rpath_error import InvalidInput, OperationFailed
+from raa.rpath_error import DuplicateItem, InvalidInput, OperationFailed
 from raaplugins.backup.srv import store
 from raaplugins.backup.srv.archive import write_archive
 from raaplugins.backup.srv.selection import select
@@ -27,8 +27,10 @@ SECRETS = ("secrets", "tls", "local.token")
 class BackupTask:
     """One run; `plugin` is the service half."""
 
-    def __init__(self, plugin, schedId, execId, job):
+    def __init__(self, plugin, schedId, execId, job, token=""):
         self.plugin = plugin
+        #: marks what is unfinished as this run's
+        self.token = token or f"run{execId}"
         self.schedId = schedId
         self.execId = execId
         self.job = job
@@ -55,7 +57,10 @@ class BackupTask:
     def left_out(self):
         """Return path -> reason of everything that is not stored."""
         kept = "secret, left out until backups can be encrypted"
-        out = {str(self.destination): "earlier backups", str(self.state / "tmp"): "working files"}
+        out = {
+            str(self.destination): "earlier backups", str(self.state / "tmp"): "working files",
+            str(self.state / "uploads"): "uploaded archives", str(self.state / "restored"): "restored copies",
+        }  # fmt: skip
         out |= {str(self.state / name): kept for name in SECRETS}
         out |= {str(self.state / "raa.lock"): "the running raa's lock"}
         for name in DATABASES:
@@ -93,37 +98,53 @@ class BackupTask:
         plugin.reportSteps(self.execId, STEPS)
         plugin.reportStep(self.execId, 0, "Preparing")
         self.prepare_destination()
-        store.clean(str(self.destination))
-        free, _ = self.room()
-        plugin.reportLog(self.execId, f"Destination {store.shown(str(self.destination))}, {size(free)} free")
-        plugin.reportStep(self.execId, 1, "Saving databases")
-        selection = select(self.paths, self.left_out(), self.copy_databases())
-        entries, total = selection.measure()
-        plugin.reportLog(self.execId, f"{entries} entries, {size(total)}")
-        plugin.reportStep(self.execId, 2, "Copying files")
-        local = clock.now().astimezone(ZoneInfo(plugin.zone))
-        name = store.archive_name(local, str(self.destination))
-        progress = _Progress(plugin, self.execId, total)
-        result = write_archive(
-            str(self.destination), name, selection, self.metadata(local), selection.notes, f"run{self.execId}", progress
-        )
-        problems = [*selection.problems, *result.problems]
-        for path, text in problems[:200]:
-            plugin.reportWarning(self.execId, f"{store.shown(path)}: {text}")
-        if len(problems) > 200:
-            plugin.reportWarning(self.execId, f"and {len(problems) - 200} more")
-        seconds = round(clock.monotonic() - begun, 1)
-        line = store.commit(
-            result, str(self.destination / name),
-            {"created": local, "seconds": seconds, "schedId": self.schedId, "execId": self.execId, "zone": plugin.zone,
-             "problems": selection.problems, "by": self.who()},
-        )  # fmt: skip
+        with store.shared(str(self.destination), self.tidy):
+            free, _ = self.room()
+            plugin.reportLog(self.execId, f"Destination {store.shown(str(self.destination))}, {size(free)} free")
+            plugin.reportStep(self.execId, 1, "Saving databases")
+            selection = select(self.paths, self.left_out(), self.copy_databases())
+            entries, total = selection.measure()
+            plugin.reportLog(self.execId, f"{entries} entries, {size(total)}")
+            plugin.reportStep(self.execId, 2, "Copying files")
+            local = clock.now().astimezone(ZoneInfo(plugin.zone))
+            name = store.archive_name(local, str(self.destination))
+            progress = _Progress(plugin, self.execId, total)
+            result = write_archive(
+                str(self.destination), name, selection, self.metadata(local), selection.notes, self.token, progress
+            )
+            problems = [*selection.problems, *result.problems]
+            for path, text in problems[:200]:
+                plugin.reportWarning(self.execId, f"{store.shown(path)}: {text}")
+            if len(problems) > 200:
+                plugin.reportWarning(self.execId, f"and {len(problems) - 200} more")
+            seconds = round(clock.monotonic() - begun, 1)
+            line = self.commit(result, local, seconds, selection.problems)
         plugin.reportLog(self.execId, f"Read back and verified: {result.members} members")
         ending = f", {len(problems)} files not stored or changed while being read" if problems else ""
         plugin.reportResult(
-            self.execId, f"{name}: {size(line['bytes'])} in {span(seconds)}, read back and verified{ending}."
+            self.execId, f"{line['name']}: {size(line['bytes'])} in {span(seconds)}, read back and verified{ending}."
         )
         return len(problems)
+
+    def tidy(self, at):
+        """Remove what interrupted backups have left; only while no other is being made."""
+        store.clean_folder(at)
+        for left in (self.state / "tmp").glob("backup-*"):
+            shutil.rmtree(left, ignore_errors=True)
+
+    def commit(self, result, local, seconds, problems):
+        """List the archive; another backup, made from the command line, may have taken its name meanwhile."""
+        info = {
+            "created": local, "seconds": seconds, "schedId": self.schedId, "execId": self.execId,
+            "zone": self.plugin.zone, "problems": problems, "by": self.who(),
+        }  # fmt: skip
+        while True:
+            name = store.archive_name(local, str(self.destination))
+            try:
+                return store.commit(result, str(self.destination / name), info)
+            except DuplicateItem:
+                if not (self.destination / name).exists():
+                    raise
 
     def who(self):
         return str(self.job.get("by", "")) if self.job.get("kind") == "manual" else "schedule"
@@ -138,7 +159,7 @@ class BackupTask:
 
     def copy_databases(self):
         """Copy raa's databases where they are to be stored: live path -> copy."""
-        folder = self.copies(self.state, self.execId)
+        folder = self.copies(self.state, self.token)
         copied = {}
         for name in DATABASES:
             live = self.state / name
@@ -156,12 +177,13 @@ class BackupTask:
         return copied
 
     @staticmethod
-    def copies(state, execId):
-        return Path(state) / "tmp" / f"backup-run{int(execId)}"
+    def copies(state, token):
+        return Path(state) / "tmp" / f"backup-{token}"
 
     @classmethod
-    def remove_copies(cls, state, execId):
-        shutil.rmtree(cls.copies(state, execId), ignore_errors=True)
+    def remove_copies(cls, state, token):
+        """Remove the copies of the databases that a run has made."""
+        shutil.rmtree(cls.copies(state, token), ignore_errors=True)
 
 
 class _Progress:

@@ -1,31 +1,37 @@
-"""Web half of backup: the page, "Back up now", the schedule, and the archives."""
+"""Web half of backup: the page, "Back up now", the schedule, the archives, and restoring from them."""
 
 from __future__ import annotations
+
+from pathlib import Path
+from urllib.parse import urlencode
 
 import raa.web
 from raa.authorization import LocalhostOnly
 from raa.lib import scheduleform
 from raa.modules.raawebplugin import rAAWebPlugin
 from raa.planning.preview import preview
-from raaplugins.backup.web import view
+from raaplugins.backup.web import restoreview, view
 from raaplugins.backup.web.table import BackupSchedules
 
 #: backups never run side by side
 RESOURCE = "backup"
+#: uploads up to so many bytes are judged while the sender waits; larger ones by a run of their own
+JUDGED_AT_ONCE = 50_000_000
 
 
 class Backup(rAAWebPlugin):
-    """Back up now, back up by schedule, list, download and delete backups."""
+    """Back up now, back up by schedule, list, download, delete, look into and restore backups."""
 
     displayName = "Backup"
     tooltip = "Saves this appliance’s settings, users and data, so that you can bring it back after a fault."
     group, icon, order, keywords = "Maintenance", "archive", 10, "save copy archive restore"
+    jobNames = {"restoreArchive": "Restore", "acceptUpload": "Upload"}  # noqa: RUF012
     tableClass = BackupSchedules
 
     @raa.web.expose(template="index.html")
-    def index(self, job=None):
-        """The backup page."""
-        return view.page(self, job)
+    def index(self, job=None, **fields):
+        """The backup page; with a schedule form's fields it shows that schedule's preview instead of the saved one."""
+        return view.page(self, job, fields)
 
     @raa.web.expose(allow_json=True, allow_xmlrpc=True, redirect="index")
     def backupNow(self):
@@ -50,20 +56,23 @@ class Backup(rAAWebPlugin):
 
     @raa.web.expose(allow_json=True, redirect="index")
     def saveSchedule(
-        self, freq="off", day=(), mode="abs", mday="", nth="", wday="", every="", unit="", date="", time="", **ignored
+        self, freq="off", day=(), mode="abs", mday="", nth="", wday="", every="", unit="", date="", time="",
+        action="save",
     ):  # fmt: skip
         """Set the schedule from the editor's form."""
         fields = {
             "freq": freq, "day": day, "mode": mode, "mday": mday, "nth": nth, "wday": wday, "every": every,
             "unit": unit, "date": date, "time": time,
         }  # fmt: skip
-        return self._replace(scheduleform.parse(fields, self.now(), self.zone))
+        sched = scheduleform.parse(fields, self.now(), self.zone)
+        if action == "preview":  # the Preview button of a browser without JavaScript
+            raa.web.raiseHttpRedirect("index?" + urlencode({**fields, "day": list(day)}, doseq=True))
+        return self._replace(sched)
 
     @raa.web.expose(template="preview.html", allow_json=True)
-    def preview(self, **fields):
+    def previewSchedule(self, **fields):
         """Say what a schedule form means, without saving it."""
-        sched = scheduleform.parse({"day": [], **fields}, self.now(), self.zone)
-        return {"preview": view.preview_of(self, sched)}
+        return {"preview": view.form_preview(self, fields)}
 
     def _replace(self, sched):
         old = [schedule.schedId for schedule in self.readSchedules() if schedule.nextDue is not None]
@@ -92,6 +101,39 @@ class Backup(rAAWebPlugin):
         """Delete a backup"""
         self.callBackend("deleteBackup", name)
         return {"message": f"{name} was deleted."}
+
+    # -- restore
+
+    @raa.web.expose(template="restore.html")
+    def restorePage(self, name="", job=None):
+        """The page of one archive: what is in it, what restoring it comes to, and the form that does it."""
+        return restoreview.page(self, name, job)
+
+    @raa.web.expose(allow_json=True, allow_xmlrpc=True)
+    def preview(self, name):
+        """Say what is in an archive, what restoring it would write, and what is there already."""
+        return self.callBackend("previewArchive", name)
+
+    @raa.web.expose(allow_json=True, allow_xmlrpc=True, redirect="restorePage", form="restorePage")
+    @raa.web.reauthorize
+    def restore(self, name, target, parts=(), leave_out=False, more=""):
+        """Restore a backup into a new folder"""
+        chosen = [*parts, *(line for line in more.splitlines() if line.strip())]
+        self.callBackend("checkRestore", name, target, chosen)
+        return self.runNow(
+            method="restoreArchive", args=[name, target, chosen, restoreview.ticked(leave_out)], resource=RESOURCE
+        )
+
+    @raa.web.expose(allow_json=True, redirect="index", form="index", upload="archive")
+    def upload(self, archive, leave_out=False):
+        """Take in an archive from elsewhere; it is listed once it has been read and found good."""
+        place = self.callBackend("beginUpload", archive.length)
+        size = archive.save(Path(place["path"]), place["limit"])
+        args = [place["name"], raa.web.getCurrentUser().user_name, restoreview.ticked(leave_out)]
+        if size > JUDGED_AT_ONCE:
+            return {"name": place["name"], **self.runNow(method="acceptUpload", args=args)}
+        line = self.callBackend("acceptUpload", *args)
+        return {**line, "message": f"{archive.name} was read and found good; it is listed as {line['name']}."}
 
     # -- for the service half
 

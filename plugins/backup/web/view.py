@@ -10,16 +10,24 @@ from raa.constants import UNFINISHED
 from raa.lib import moments, scheduleform
 from raa.planning.occurrences import upcoming
 from raa.planning.preview import preview
-from raa.rpath_error import RaaError
+from raa.rpath_error import InvalidInput, RaaError
 
-_WORDS = {"succeeded": "Complete", "warnings": "Warnings", "damaged": "Damaged", "unknown": "Unknown"}
-_PILLS = {"succeeded": "succeeded", "warnings": "warnings", "damaged": "failed", "unknown": "idle"}
+#: the service method whose runs are backups
+BACKUP = "doTask"
+_WORDS = {
+    "succeeded": "Complete",
+    "warnings": "Warnings",
+    "damaged": "Damaged",
+    "unknown": "Unknown",
+    "uploaded": "Uploaded",
+}
+_PILLS = {"succeeded": "succeeded", "warnings": "warnings", "damaged": "failed", "unknown": "idle", "uploaded": "idle"}
 #: bars in the small chart of sizes
 BARS = 14
 
 
-def page(plugin, job):
-    """Return the variables of templates/index.html."""
+def page(plugin, job, fields):
+    """Return the variables of templates/index.html; `fields` of a schedule form take the place of the saved one."""
     now, zone = plugin.now(), plugin.zone
     try:
         overview = plugin.callBackend("overview")
@@ -27,7 +35,8 @@ def page(plugin, job):
         overview = {
             "backups": [], "where": "", "problem": str(error), "total": 0, "contents": [], "left_out": [],
         }  # fmt: skip
-    runs = plugin.recentRuns(30)
+    recent = plugin.recentRuns(30)
+    runs = [run for run in recent if run["method"] == BACKUP]
     running = next((run for run in runs if run["state"] in UNFINISHED), None)
     live = [sched for sched in plugin.readSchedules() if sched.nextDue is not None]
     sched = live[0] if live else None
@@ -41,8 +50,8 @@ def page(plugin, job):
         "job": plugin.jobView(job if job else running["execId"] if running else None),
         "schedule": {
             "on": sched is not None,
-            "values": scheduleform.values(sched, now, zone),
-            "preview": preview_of(plugin, sched),
+            "values": {**scheduleform.values(sched, now, zone), **_typed(fields)},
+            "preview": form_preview(plugin, fields) if "freq" in fields else preview_of(plugin, sched),
         },
         "zone": zone,
         "destination": _destination(overview),
@@ -50,6 +59,7 @@ def page(plugin, job):
         "left_out": overview["left_out"],
         "calendar": _calendar(plugin, sched, now, zone),
         "backups": [_row(backup, zone, now) for backup in backups],
+        "uploads": {"largest": moments.size(plugin.getConfigValue("backup.max_upload", 4_000_000_000))},
     }
 
 
@@ -58,6 +68,22 @@ def preview_of(plugin, sched):
     if sched is None:
         return {"words": "No scheduled backups", "zone": plugin.zone, "runs": []}
     return preview(plugin.frozen(sched), plugin.now())
+
+
+def form_preview(plugin, fields):
+    """Return the preview of a schedule form, or what is wrong with it in place of the sentence."""
+    try:
+        return preview_of(plugin, scheduleform.parse({"day": [], **fields}, plugin.now(), plugin.zone))
+    except InvalidInput as error:
+        return {"words": str(error), "zone": plugin.zone, "runs": []}
+
+
+def _typed(fields):
+    """Return what was typed into the form; a single day is still a list of days."""
+    if "freq" not in fields:
+        return {}
+    day = fields.get("day", [])
+    return {**fields, "day": [day] if isinstance(day, str) else list(day)}
 
 
 def _moment(epoch, zone, now):
@@ -112,18 +138,19 @@ def _destination(overview):
 
 
 def _row(backup, zone, now):
-    problems = backup["problems"]
+    problems, uploaded = backup["problems"], backup["result"] == "uploaded"
     note = f"{problems} files named in the log" if problems > 1 else "1 file named in the log" if problems else ""
     return {
         "name": backup["name"],
         "when": _when(backup, zone, now),
-        "by": backup["by"],
+        "by": "" if uploaded else backup["by"],
         "state": _PILLS.get(backup["result"], "idle"),
         "word": _WORDS.get(backup["result"], backup["result"]),
         "size": moments.size(backup["bytes"]),
         "took": moments.span(backup["seconds"]) if backup["seconds"] is not None else "–",
-        "note": note,
+        "note": f"Uploaded by {backup['by']}" if uploaded else note,
         "job_href": f"/jobs/{backup['execId']}" if backup["execId"] else None,
+        "restore": f"/backup/Backup/restorePage?name={backup['name']}",
         "download": f"/backup/Backup/download?name={backup['name']}",
         "delete": f"/backup/Backup/delete?name={backup['name']}",
     }
