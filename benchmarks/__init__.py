@@ -1,0 +1,1 @@
+"""Benchmarks of the console and its peers: `python -m benchmarks`."""

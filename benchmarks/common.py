@@ -1,0 +1,106 @@
+"""What every benchmark shares: sizes, rows, percentiles, and facts of the machine."""
+
+from __future__ import annotations
+
+import os
+import platform
+import statistics
+import tempfile
+import time
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+
+ROOT = Path(__file__).resolve().parents[1]
+PLUGINS = ROOT / "benchmarks" / "plugins"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Size:
+    """How much is measured; figures of `QUICK` are a first look, those of `TINY` only prove that it runs."""
+
+    passes: int
+    calls: int
+    #: seconds between start and the first look at memory
+    settle: float
+    requests: int
+    logins: int
+    starts: int
+    stored: int
+    idle: float
+    megabytes: int
+
+
+FULL = Size(
+    passes=3, calls=300, settle=60, requests=10_000, logins=100, starts=5, stored=100_000, idle=30, megabytes=300
+)
+QUICK = Size(passes=1, calls=100, settle=10, requests=1_000, logins=20, starts=3, stored=100_000, idle=10, megabytes=64)
+TINY = Size(passes=1, calls=5, settle=0.2, requests=9, logins=2, starts=1, stored=100, idle=0.5, megabytes=1)
+
+
+@dataclass(frozen=True, slots=True)
+class Row:
+    """One line of a table: what was measured, its figures by column, and whether its bar is held (None: no bar)."""
+
+    name: str
+    figures: dict[str, float | int | str | None] = field(default_factory=dict)
+    bar: str = ""
+    held: bool | None = None
+    #: instead of figures, where there are none
+    note: str = ""
+
+
+def percentile(values: Sequence[float], percent: float) -> float:
+    """Return the value at this percentile (nearest rank)."""
+    ordered = sorted(values)
+    return ordered[round(percent / 100 * (len(ordered) - 1))]
+
+
+def milliseconds(seconds: Sequence[float]) -> dict[str, float]:
+    """Sum up latencies: p50, p99 and the largest, in ms."""
+    return {
+        "p50 ms": round(percentile(seconds, 50) * 1e3, 3),
+        "p99 ms": round(percentile(seconds, 99) * 1e3, 3),
+        "max ms": round(max(seconds) * 1e3, 3),
+    }
+
+
+def medians(passes: Sequence[dict[str, float]]) -> dict[str, float | int | str | None]:
+    """Return the median of each figure over the passes."""
+    return {name: round(statistics.median(found[name] for found in passes), 3) for name in passes[0]}
+
+
+def latencies(call: Callable[[int], object], count: int, pause: float = 0.005, warm: int = 20) -> list[float]:
+    """Time `call` so often, one after the other with a pause between, after a few that do not count."""
+    taken = []
+    for number in range(count + warm):
+        begun = time.perf_counter()
+        call(number)
+        if number >= warm:
+            taken.append(time.perf_counter() - begun)
+        time.sleep(pause)
+    return taken
+
+
+def load1() -> float:
+    return round(os.getloadavg()[0], 2)
+
+
+def fdatasync() -> float:
+    """Return the median time of an fdatasync after 4 KiB in the folder where all state is put, in ms."""
+    taken = []
+    with tempfile.TemporaryFile() as file:
+        for _ in range(200):
+            os.write(file.fileno(), bytes(4096))
+            begun = time.perf_counter()
+            os.fdatasync(file.fileno())
+            taken.append(time.perf_counter() - begun)
+    return round(percentile(taken, 50) * 1e3, 3)
+
+
+def machine() -> str:
+    """Describe the machine in one line."""
+    memory = os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES") / 1e9
+    system = os.uname()
+    python = platform.python_version()
+    return f"{os.cpu_count()} cores, {memory:.0f} GB, {system.sysname} {system.release.split('-')[0]}, Python {python}"

@@ -1,0 +1,13 @@
+"""The web half of the benchmarks' plugin."""
+
+import raa.web
+from raa.modules.raawebplugin import rAAWebPlugin
+
+
+class Echo(rAAWebPlugin):
+    displayName = "Echo"
+
+    @raa.web.expose(allow_json=True, allow_xmlrpc=True)
+    def call(self, value):
+        """Pass a value through the service half: one immediate round trip."""
+        return {"value": self.callBackend("echo", value)}
