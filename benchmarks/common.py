@@ -35,7 +35,7 @@ FULL = Size(
     passes=3, calls=300, settle=60, requests=10_000, logins=100, starts=5, stored=100_000, idle=30, megabytes=300
 )
 QUICK = Size(passes=1, calls=100, settle=10, requests=1_000, logins=20, starts=3, stored=100_000, idle=10, megabytes=64)
-TINY = Size(passes=1, calls=5, settle=0.2, requests=9, logins=2, starts=1, stored=100, idle=0.5, megabytes=1)
+TINY = Size(passes=1, calls=3, settle=0.1, requests=6, logins=1, starts=1, stored=100, idle=0.3, megabytes=1)
 
 
 @dataclass(frozen=True, slots=True)
@@ -70,9 +70,10 @@ def medians(passes: Sequence[dict[str, float]]) -> dict[str, float | int | str |
     return {name: round(statistics.median(found[name] for found in passes), 3) for name in passes[0]}
 
 
-def latencies(call: Callable[[int], object], count: int, pause: float = 0.005, warm: int = 20) -> list[float]:
+def latencies(call: Callable[[int], object], count: int, pause: float = 0.005) -> list[float]:
     """Time `call` so often, one after the other with a pause between, after a few that do not count."""
     taken = []
+    warm = min(20, count)
     for number in range(count + warm):
         begun = time.perf_counter()
         call(number)

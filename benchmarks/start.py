@@ -23,8 +23,9 @@ def run(size: Size, peers: bool) -> Iterator[Row]:
     with state_folder() as few, state_folder() as many:
         store(few, FEW)
         store(many, size.stored)
-        with serve(few):  # not counted: it writes the byte code
-            pass
+        if size.starts > 1:
+            with serve(few):  # not counted: it writes the byte code
+                pass
         taken: dict[Path, list[float]] = {few: [], many: []}
         for _ in range(size.starts):
             for state, times in taken.items():

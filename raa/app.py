@@ -116,6 +116,7 @@ def build_service(settings: Settings) -> Engine:
         clock,
         max_runs=config.typed("service.max_runs", int, 0) or (os.cpu_count() or 1) + 2,
         timeout=config.typed("service.timeout", float, 86_400.0),
+        call_timeout=config.typed("service.call_timeout", float, 120.0),
         bind=bind,
     )
     return Engine(

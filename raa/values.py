@@ -43,6 +43,25 @@ class Secret(str):
 SECRET = {"secret": "not stored"}
 
 
+def masked(value: Any) -> Any:
+    """Return a value as it may be written down: every `Secret` in it, however deep, is `SECRET`."""
+    if isinstance(value, Secret):
+        return SECRET
+    if isinstance(value, (list, tuple)):
+        return [masked(item) for item in value]
+    if isinstance(value, dict):
+        return {name: masked(item) for name, item in value.items()}
+    return value
+
+
+def holds_secret(value: Any) -> bool:
+    """Tell whether a value that was read back lacks a secret."""
+    if value == SECRET:
+        return True
+    inner = value.values() if isinstance(value, dict) else value if isinstance(value, list) else ()
+    return any(map(holds_secret, inner))
+
+
 def printable(text: str) -> str:
     """Write control characters and undecodable bytes as backslash escapes; tab, newline and return stay."""
     return _UNPRINTABLE.sub(_escaped, text)

@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Any
 
 from raa.app import build_console, load_settings
+from raa.host.memory import few_arenas
 
 HELP = "run the console"
 log = logging.getLogger("raa")
@@ -32,6 +33,7 @@ def run(options: argparse.Namespace) -> None:
         over["server.socket_host"] = options.host
     if options.port is not None:
         over["server.socket_port"] = options.port
+    few_arenas()
     settings = load_settings(options.state, options.config, over)
     stop = threading.Event()
     for number in (signal.SIGTERM, signal.SIGINT):

@@ -36,7 +36,7 @@ class Control:
             row = session.row(_ROW, old["schedule_id"]) or {}
             if old["open"]:
                 raise InvalidInput("It is being tried at this moment; wait until that has ended.")
-            if values.SECRET in values.from_json(row["args"]):
+            if values.holds_secret(values.from_json(row["args"])):
                 raise InvalidInput("It was given a secret that raa does not keep; start it from its own page.")
             new = session.insert(
                 "INSERT INTO execution (occurrence_id, schedule_id, task_id, attempt, state, reason, queued, message, "

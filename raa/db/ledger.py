@@ -69,7 +69,7 @@ class Ledger:
         task = self.task_id(order.plugin)
         starts_now = kind in ("immed", "now")
         state = "reserved" if not order.armed else "done" if starts_now else "armed"
-        args = values.to_json([values.SECRET if isinstance(arg, values.Secret) else arg for arg in order.args])
+        args = values.to_json(values.masked(list(order.args)))
         with self.database.write() as session:
             if order.single:
                 found = session.row(

@@ -43,9 +43,11 @@ class Users:
 
     def get(self, name: str) -> Values | None:
         """Return a user's row: id, name, hash, roles, generation."""
-        with self.database.read() as session:
-            found = list(User.select(User.q.name == name, connection=session.orm))
-        return _user(found[0]) if found else None
+        with self.database.read() as session:  # plain SQL: an object would ask once for each attribute, at every login
+            found = session.row(
+                "SELECT id, name, password_hash AS hash, roles, generation FROM account WHERE name=?", name
+            )
+        return {**found, "roles": found["roles"].split(",")} if found else None
 
     def set_password(self, name: str, password_hash: str, keep: str = "") -> None:
         """Change a password; every session of the user ends but the one with the digest `keep`."""
@@ -116,10 +118,3 @@ class Users:
     def set_setting(self, name: str, text: str) -> None:
         with self.database.write() as session:
             session.execute("INSERT OR REPLACE INTO setting VALUES (?,?)", name, text)
-
-
-def _user(row: User) -> Values:
-    return {
-        "id": row.id, "name": row.name, "hash": row.passwordHash, "roles": row.roles.split(","),
-        "generation": row.generation,
-    }  # fmt: skip

@@ -139,7 +139,10 @@ class Apt:
         """Return the newest entries of a package's changelog, "" where none can be had."""
         if not re.fullmatch(r"[a-z0-9][a-z0-9+.:-]+", package):
             return ""
-        result = self._apt("changelog", "--quiet", package, seconds=60.0)
+        try:  # a page waits for this, so it has seconds, not minutes
+            result = self._apt("changelog", "--quiet", package, seconds=4.0)
+        except OperationFailed:
+            return ""
         return result.output[:20_000] if result.ok else ""
 
     def stamp(self) -> tuple[float, ...]:

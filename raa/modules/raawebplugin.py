@@ -53,7 +53,7 @@ class rAAWebPlugin:
     displayName: str = ""
     #: the sentence under a page's title, and the menu entry's hint
     tooltip: str = ""
-    #: roles besides admin that may see the plugin in the menu and its jobs
+    #: roles besides admin that may see the plugin's schedules and jobs; each method states who may call it
     roles: Sequence[str] = ()
     #: a DatabaseTable class, or a dict of them; instances at `self.table`
     tableClass: type[DatabaseTable] | Mapping[str, type[DatabaseTable]] | None = None
@@ -62,6 +62,8 @@ class rAAWebPlugin:
     notifications: ClassVar[dict[int, Any]] = {}
     #: service method -> what its runs are called; the menu's text where there is none
     jobNames: ClassVar[dict[str, str]] = {}
+    #: service methods whose runs are started from their own page only, since that asks for a password
+    notRetried: Sequence[str] = ()
     #: menu group, icon (an id in static/icons.svg), order in the group, words the page finder knows it by
     group: str = "Add-ons"
     icon: str = "plug"

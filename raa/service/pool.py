@@ -277,7 +277,7 @@ class Pool:
                 gone = [self._idle.pop(0)] if len(self._idle) > self._idle_limit else []
             else:
                 gone = [worker]
-                if not self._closing and not self._idle and self._control is not None:
+                if not self._closing and len(self._idle) < self._idle_limit and self._control is not None:
                     with contextlib.suppress(OperationFailed):  # whoever needs one is told
                         self._idle.append(self._fork())
         for old in gone:

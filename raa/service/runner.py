@@ -30,8 +30,9 @@ class Runner:
     """Runs jobs in workers: at most `max_runs` long and `IMMEDIATE` awaited ones at once, the rest in due order."""
 
     def __init__(
-        self, ledger: Ledger, history: History, pool: Pool, clock: Clock, *, max_runs: int, timeout: float, bind: Any
-    ) -> None:
+        self, ledger: Ledger, history: History, pool: Pool, clock: Clock, *, max_runs: int, timeout: float,
+        call_timeout: float, bind: Any,
+    ) -> None:  # fmt: skip
         self.ledger = ledger
         self.history = history
         self.pool = pool
@@ -39,7 +40,7 @@ class Runner:
         self.web: WebSide | None = None
         self.changed = threading.Condition()
         self._bind = bind
-        self._timeout = timeout
+        self._timeouts = {True: call_timeout, False: timeout}
         self._limits = {True: IMMEDIATE, False: max_runs}
         self._lock = threading.Lock()
         self._open: dict[int, Run] = {}
@@ -92,7 +93,7 @@ class Runner:
         self._dispatch()
 
     def _admit(self, job: Job, locked: bool = False) -> Run:
-        run = Run(self, job, job.timeout or self._timeout)
+        run = Run(self, job, job.timeout or self._timeouts[self.immediate(job.kind)])
         if locked:
             self._open[job.exec_id] = run
         else:
@@ -335,7 +336,7 @@ class Runner:
         queued, broken = [], list[int]()
         for row in rows:
             job = job_of(row, row["started_by"])
-            if row["state"] == "queued" and values.SECRET not in job.args:
+            if row["state"] == "queued" and not values.holds_secret(job.args):
                 queued.append(job)
                 continue
             if after := self._clean_up(job, again=True):

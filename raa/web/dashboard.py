@@ -27,8 +27,7 @@ class Dashboard:
 
     def page(self, request: Request, visitor: Visitor) -> Answer:
         frame, identity = self._frame, required(visitor)
-        filters = {"plugins": frame.visible(identity)}
-        seen = [job for job in frame.service.jobs(filters, 30) if job["execId"]]
+        seen = [job for job in frame.service.executions(limit=50) if frame.may_see(identity, job["plugin"])]
         running = [job for job in frame.service.unfinished() if frame.may_see(identity, job["plugin"])]
         data = {
             "attention": self._attention(identity),

@@ -86,13 +86,15 @@ class Door:
             raise
         finally:
             if outcome == "refused" or acting.changes or (route.acts and not acting.read_only):
-                self._audit(route, acting, params, outcome)
+                # a refused call's first argument may be a password, so only what was let in is named
+                self._audit(route, acting, params if outcome == "refused" else route.named(args, params), outcome)
 
     def _audit(self, route: Route, acting: Acting, params: Mapping[str, Any], outcome: str) -> None:
         """Note who did or tried what; what service halves do is in their runs' own rows."""
         if acting.identity.user_name.startswith("service ") or acting.identity.anonymous:
             return
-        named = ", ".join(f"{name}={value}" for name, value in harmless(params).items())
+        shown = {name: value for name, value in harmless(params).items() if isinstance(value, (str, int, float, list))}
+        named = ", ".join(f"{name}={value}" for name, value in shown.items())
         who = acting.identity.user_name
         self.chrome.service.audit(who, acting.address, route.path, values.printable(named)[:200], outcome)
 

@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 
+from raa.authorization import DEFAULT
 from raa.db.notices import Notices
 from raa.identity import Identity
 from raa.plugin.registry import Registry
@@ -48,10 +51,26 @@ class Frame:
             roles = " or ".join(f"“{role}”" for role in (*(instance.roles if instance else ()), "admin"))
             raise NotAllowed(f"This belongs to {self.chrome.name(plugin)}, which needs the role {roles}.")
 
-    def acts(self, request: Request, visitor: Visitor, action: str, target: str) -> None:
-        """Check a changing request of the frame's own pages and note it in the audit trail."""
-        self.gate.check_write(request, visitor)
-        self.service.audit(visitor.identity.user_name, request.address, action, target, "done")
+    @contextmanager
+    def acts(
+        self, request: Request, visitor: Visitor, action: str, target: str, *, allowed: bool | None = None
+    ) -> Iterator[None]:
+        """Check a changing request of the frame's own pages, carry it out, and note how it went in the audit trail.
+
+        Whoever is not `allowed` (admin, unless the caller knows better) is refused.
+        """
+        outcome = "failed"
+        try:
+            self.gate.check_write(request, visitor)
+            if not (visitor.identity.has() if allowed is None else allowed):
+                raise NotAllowed(DEFAULT.needs)
+            yield
+            outcome = "done"
+        except NotAllowed:
+            outcome = "refused"
+            raise
+        finally:
+            self.service.audit(visitor.identity.user_name, request.address, action, target, outcome)
 
     def confirm(
         self, request: Request, visitor: Visitor, *, heading: str, text: str, action: str, verb: str, back: str,

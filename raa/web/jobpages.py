@@ -99,7 +99,9 @@ class JobPages:
             request, visitor, f"{name}, job {exec_id}", "/jobs", crumbs=crumbs,
             refresh=refresh_of(request, not job["done"]),
         )  # fmt: skip
-        retry = f"/jobs/{exec_id}/retry" if job["done"] and status["kind"] != "call" else None
+        retry = None
+        if job["done"] and visitor.identity.has() and self._repeatable(status):
+            retry = f"/jobs/{exec_id}/retry"
         return frame.pages.show("job.html", ui, {"job": job, "facts": self._facts(status), "retry": retry})
 
     def _facts(self, status: Values) -> list[tuple[str, Any]]:
@@ -137,8 +139,9 @@ class JobPages:
                 request, visitor, heading=f"Stop job {exec_id}?", action=f"{here}/cancel", verb="Stop it", back=here,
                 text=f"{name} is ended and what it left unfinished is removed.", current="/jobs",
             )  # fmt: skip
-        frame.acts(request, visitor, "/jobs/cancel", str(exec_id))
-        stopped = frame.service.cancel(exec_id, visitor.identity.user_name)
+        own = visitor.identity.has() or status["by"] == visitor.identity.user_name
+        with frame.acts(request, visitor, "/jobs/cancel", str(exec_id), allowed=own):
+            stopped = frame.service.cancel(exec_id, visitor.identity.user_name)
         if request.wants == "json":
             return Answer(values.to_json({"stopped": stopped}).encode(), "application/json")
         if not stopped:
@@ -156,13 +159,20 @@ class JobPages:
                 request, visitor, heading=f"Try job {exec_id} again?", action=f"{here}/retry", verb="Try again",
                 text=f"{name} runs anew; this job stays as it is.", back=here, current="/jobs",
             )  # fmt: skip
-        if status["state"] in UNFINISHED:
-            raise InvalidInput(f"Job {exec_id} has not ended yet.")
-        frame.acts(request, visitor, "/jobs/retry", str(exec_id))
-        answer = frame.service.retry(exec_id, visitor.identity.user_name)
+        with frame.acts(request, visitor, "/jobs/retry", str(exec_id)):
+            if status["state"] in UNFINISHED:
+                raise InvalidInput(f"Job {exec_id} has not ended yet.")
+            if not self._repeatable(status):
+                raise InvalidInput("It asks for your password, so it is started from its own page only.")
+            answer = frame.service.retry(exec_id, visitor.identity.user_name)
         if request.wants == "json":
             return Answer(values.to_json(answer).encode(), "application/json")
         return Answer(b"", status=303, headers={"Location": f"/jobs/{answer['execId']}"})
+
+    def _repeatable(self, status: Values) -> bool:
+        """Tell whether a run may be tried again from here: no call, and nothing that its page asks a password for."""
+        instance = self._frame.registry.plugins.get(status["plugin"])
+        return status["scheduled_kind"] != "call" and not (instance and status["method"] in instance.notRetried)
 
     def _allowed(self, visitor: Visitor, number: str) -> tuple[int, Values]:
         identity = required(visitor)
@@ -187,7 +197,7 @@ def _jobs(numbers: list[int]) -> str:
 
 def _shown(arguments: list[Any]) -> str:
     """Return the arguments of a run; a secret is told as such."""
-    return ", ".join("•••" if one == values.SECRET else values.printable(str(one)) for one in arguments)[:500]
+    return ", ".join("•••" if values.holds_secret(one) else values.printable(str(one)) for one in arguments)[:500]
 
 
 def _csv(rows: list[Values], frame: Frame) -> Answer:

@@ -63,12 +63,13 @@ class SchedulePages:
                 request, visitor, heading=f"{verbs[what]}: {name}", text=words(Rule.from_values(row["rule"])),
                 action=f"/schedule/{sched_id}/{what}", verb=verbs[what], back="/schedule", current="/schedule",
             )  # fmt: skip
-        frame.acts(request, visitor, f"/schedule/{what}", str(sched_id))
         if what == "run":
-            answer = frame.service.run_now(sched_id, identity.user_name)
+            with frame.acts(request, visitor, "/schedule/run", str(sched_id)):
+                answer = frame.service.run_now(sched_id, identity.user_name)
             return Answer(b"", status=303, headers={"Location": f"/jobs/{answer['execId']}"})
         try:
-            frame.service.set_enabled(sched_id, what == "on")
+            with frame.acts(request, visitor, f"/schedule/{what}", str(sched_id)):
+                frame.service.set_enabled(sched_id, what == "on")
             frame.flashes.add(visitor.key, "ok", f"{name} is {'on' if what == 'on' else 'off'}.")
         except InvalidInput as error:
             frame.flashes.add(visitor.key, "err", str(error))

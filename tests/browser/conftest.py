@@ -13,6 +13,7 @@ from typing import Any
 
 import pytest
 from playwright.sync_api import Browser, ConsoleMessage, Page, sync_playwright
+from sites import Site, full_site
 
 from raa.app import App
 from raa.testing.console import PASSWORD, running_console, wait_for
@@ -163,3 +164,10 @@ def make_box(tmp_path: Path) -> Iterator[Callable[..., Box]]:
             return Box(app, destination or state / "backups")
 
         yield make
+
+
+@pytest.fixture(scope="session")
+def console(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Site]:
+    """A console with something on each of its pages, for tests that only look."""
+    with full_site(tmp_path_factory.mktemp("site")) as site:
+        yield site

@@ -15,7 +15,7 @@ from doors import add_user, logged_in
 from raa.app import App
 from raa.testing.client import Client
 from raa.testing.clock import ManualClock
-from raa.testing.console import running_console, wait_for
+from raa.testing.console import PASSWORD, running_console, wait_for
 
 FIXTURE_PLUGINS = Path(__file__).parents[1] / "plugins"
 MONDAY = datetime(2026, 11, 23, 9, 0, tzinfo=UTC)
@@ -245,3 +245,38 @@ def test_changes_and_refusals_are_in_the_audit_trail(console, client):
     assert ("admin", "/schedule/off", "done") in lines
     assert ("olga", "log in", "done") in lines
     assert ("olga", "/backup/Backup/index", "refused") in lines
+
+
+def test_a_role_that_may_see_jobs_may_not_repeat_what_admins_started(console, client):
+    add_user(console, "tess", ["tester"])
+    schedule = schedule_weekly(client)
+    bad = run(client, method="boom")["execId"]
+    tess = logged_in(console, "tess")
+
+    refused = tess.submit("/jobs", f"/jobs/{bad}/retry").status
+    switched = tess.submit("/jobs", f"/schedule/{schedule}/off").status
+    page = tess.get(f"/jobs/{bad}").text
+
+    assert (refused, switched) == (403, 403)
+    assert "Try again" not in page
+    with console.engine.ledger.database.read() as session:
+        lines = [(row["who"], row["action"], row["outcome"]) for row in session.rows("SELECT * FROM audit")]
+    assert ("tess", "/jobs/retry", "refused") in lines
+    assert client.call("/schedules").json()[0]["enabled"] is True
+
+
+def test_saving_a_schedule_replaces_one_that_is_off(console, client):
+    first = schedule_weekly(client)
+    client.submit("/schedule", f"/schedule/{first}/off")
+
+    second = schedule_weekly(client)
+
+    assert [one["schedId"] for one in client.call("/schedules").json()] == [second]
+
+
+def test_what_a_program_did_is_in_the_trail_by_name_and_without_its_password(console, proxy):
+    proxy().toy.Toy.careful(PASSWORD, "the dishes")
+
+    with console.engine.ledger.database.read() as session:
+        targets = [row["target"] for row in session.rows("SELECT * FROM audit WHERE action='/toy/Toy/careful'")]
+    assert targets == ["what=the dishes"]

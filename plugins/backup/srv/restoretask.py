@@ -17,7 +17,8 @@ from raa.rpath_error import DeadlineExceeded, InvalidInput, ItemNotFound, Operat
 from raaplugins.backup.srv import store
 from raaplugins.backup.srv.contents import Contents
 from raaplugins.backup.srv.gunzip import CHUNK, Limits
-from raaplugins.backup.srv.restore import Parts, Place, Plan, clean, judge, restore
+from raaplugins.backup.srv.plan import Parts, Plan, judge
+from raaplugins.backup.srv.restore import Place, clean, restore
 from raaplugins.backup.srv.uploads import Uploads
 from raaplugins.backup.srv.verify import Report, examine
 

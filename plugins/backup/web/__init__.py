@@ -26,7 +26,11 @@ class Backup(rAAWebPlugin):
     tooltip = "Saves this appliance’s settings, users and data, so that you can bring it back after a fault."
     group, icon, order, keywords = "Maintenance", "archive", 10, "save copy archive restore"
     jobNames = {"restoreArchive": "Restore", "acceptUpload": "Upload"}  # noqa: RUF012
+    notRetried = ("restoreArchive",)
     tableClass = BackupSchedules
+
+    def meters(self):
+        return view.meters(self)
 
     @raa.web.expose(template="index.html")
     def index(self, job=None, **fields):
@@ -75,15 +79,10 @@ class Backup(rAAWebPlugin):
         return {"preview": view.form_preview(self, fields)}
 
     def _replace(self, sched):
-        old = [schedule.schedId for schedule in self.readSchedules() if schedule.nextDue is not None]
-        schedId = 0
-        if sched is not None:
-            schedId = self.schedule(sched, commit=False, resource=RESOURCE)
-            self.table.save(schedId, raa.web.getCurrentUser().user_name, self.now().timestamp())
-            self.commitSchedules()
-        for ended in old:
-            self.unschedule(ended)
-            self.table.forget(ended)
+        user, now = raa.web.getCurrentUser().user_name, self.now().timestamp()
+        schedId = self.replaceSchedule(
+            sched, resource=RESOURCE, keep=lambda new: self.table.save(new, user, now)
+        )  # fmt: skip
         sentence = preview(self.frozen(sched), self.now(), 1)["words"] if sched is not None else "Off"
         return {"schedId": schedId, "message": f"Schedule saved: {sentence}."}
 

@@ -86,6 +86,19 @@ def _typed(fields):
     return {**fields, "day": [day] if isinstance(day, str) else list(day)}
 
 
+def meters(plugin):
+    """Return the dashboard's line about protection, from the ledger alone: no archive is looked at for it."""
+    runs = [run for run in plugin.recentRuns(30) if run["method"] == "doTask" and run["state"] not in UNFINISHED]
+    good = next((run for run in runs if run["state"] in ("succeeded", "warnings")), None)
+    href = f"{plugin.pluginId}/index"
+    if good is None:
+        word, text, level = "Not protected", "There is no backup yet", "err" if runs else "warn"
+    else:
+        text = f"Last good {_moment(good['ended'], plugin.zone, plugin.now())['text']}"
+        word, level = ("Protected", "ok") if good is runs[0] else ("At risk", "warn")
+    return [{"label": "Protection", "word": word, "text": text, "level": level, "href": href, "percent": None}]
+
+
 def _moment(epoch, zone, now):
     return moments.moment(datetime.fromtimestamp(epoch, now.tzinfo), zone, now)
 

@@ -17,7 +17,8 @@ from pathlib import Path
 
 from raa.rpath_error import RaaError
 from raaplugins.backup.srv.gunzip import Limits
-from raaplugins.backup.srv.restore import Parts, Place, Plan, judge, restore
+from raaplugins.backup.srv.plan import Parts, Plan, judge
+from raaplugins.backup.srv.restore import Place, restore
 
 STRICT = Limits(members=50_000, total=100_000_000_000, ratio=200)
 #: of work; the machine may be busy with other things, so the clock on the wall gets more

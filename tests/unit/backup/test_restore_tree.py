@@ -22,7 +22,8 @@ import pytest
 from raa.rpath_error import DuplicateItem, InvalidInput, OperationFailed
 from raaplugins.backup.srv.archive import write_archive
 from raaplugins.backup.srv.gunzip import Limits
-from raaplugins.backup.srv.restore import Parts, Place, Plan, clean, judge, restore
+from raaplugins.backup.srv.plan import Parts, Plan, judge
+from raaplugins.backup.srv.restore import Place, clean, restore
 from raaplugins.backup.srv.selection import select
 
 ABOUT = {"format": "raa-backup 1"}
@@ -141,7 +142,8 @@ MEASURED = """
 import os, sys
 from pathlib import Path
 from raaplugins.backup.srv.gunzip import Limits
-from raaplugins.backup.srv.restore import Parts, Place, Plan, judge, restore
+from raaplugins.backup.srv.plan import Parts, Plan, judge
+from raaplugins.backup.srv.restore import Place, restore
 fd = os.open(sys.argv[1], os.O_RDONLY)
 plan = Plan(Parts([]), True)
 report = judge(fd, Limits(), plan, lambda _read: None)
@@ -584,7 +586,11 @@ def test_what_lies_too_deep_for_a_restore_is_named_when_it_is_backed_up(tmp_path
     assert plan.folders > 200
 
 
-REMOVE = "import os; from raaplugins.backup.srv.staging import remove_tree; print(remove_tree('tree', os.open('.', os.O_RDONLY)))"
+REMOVE = """
+import os
+from raaplugins.backup.srv.staging import remove_tree
+print(remove_tree("tree", os.open(".", os.O_RDONLY)))
+"""
 
 
 def test_a_tree_goes_also_where_its_modes_forbid_it(tmp_path: Path) -> None:
