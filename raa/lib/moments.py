@@ -47,6 +47,8 @@ def span(seconds: float) -> str:
 def size(count: float) -> str:
     """Say a number of bytes in decimal units, three digits."""
     for unit in ("bytes", "kB", "MB", "GB"):
+        if count == 1 and unit == "bytes":
+            return "1 byte"
         if abs(count) < 999.5:
             return f"{count:.0f} {unit}" if unit == "bytes" or count >= 100 else f"{count:.3g} {unit}"
         count /= 1000

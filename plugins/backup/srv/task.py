@@ -45,14 +45,14 @@ class BackupTask:
 
     def contents(self):
         """Return sentences for the page."""
-        own = "raa’s own state: users, schedules, history, plugin data and settings"
+        own = "Raa’s own state: users, schedules, history, plugin data and settings"
         return [own if path == str(self.state) else store.shown(path) for path in self.paths]
 
     def omissions(self):
         """Return sentences for the page and the manifest about what is left out on purpose."""
         if not any(_covers(path, self.state) for path in self.paths):
             return []
-        return ["Keys for TLS and for the second factor, until backups can be encrypted", "Earlier backups"]
+        return ["Secrets (the mail password, keys for TLS and for a second factor), until backups can be encrypted", "Earlier backups"]
 
     def left_out(self):
         """Return path -> reason of everything that is not stored."""
