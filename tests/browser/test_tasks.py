@@ -153,3 +153,21 @@ def test_a_failed_job_is_found_understood_and_tried_again(desk, console):
 def toy_order(console: App, method: str) -> Order:
     rule = {"kind": "now", "zone": "UTC", "start": console.settings.clock.now().isoformat()}
     return Order(plugin="/toy/Toy", method=method, rule=rule, who="admin")
+
+
+def test_a_backup_is_made_and_restored_into_a_folder(desk, console):
+    page, use, url = desk
+    page.goto(f"{url}/backup/Backup/index")
+
+    use("Back up now")
+    until(page, "read back and verified")
+    page.goto(f"{url}/backup/Backup/index")
+    use("Restore", "link")
+    page.wait_for_url("**/restorePage*")
+    page.locator("#target").fill("again")
+    page.locator("#currentpw").fill(PASSWORD)
+    use("Restore")
+    until(page, "Restore complete")
+
+    restored = console.settings.state / "restored/again"
+    assert [path.name for path in restored.rglob("ledger.db")] == ["ledger.db"]

@@ -52,7 +52,10 @@ class BackupTask:
         """Return sentences for the page and the manifest about what is left out on purpose."""
         if not any(_covers(path, self.state) for path in self.paths):
             return []
-        return ["Secrets (the mail password, keys for TLS and for a second factor), until backups can be encrypted", "Earlier backups"]
+        return [
+            "Secrets (the mail password, keys for TLS and for a second factor), until backups can be encrypted",
+            "Earlier backups",
+        ]
 
     def left_out(self):
         """Return path -> reason of everything that is not stored."""
