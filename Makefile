@@ -4,6 +4,8 @@ PORT ?= 8004
 HOST ?= 127.0.0.1
 STATE ?= var
 BIN := .venv/bin
+# one test process a core, whole files to each
+SPREAD := -n auto --dist loadfile
 
 .PHONY: run test soak lint unit browser bench clean
 
@@ -11,10 +13,10 @@ run: .venv/run  ## the console at http://HOST:PORT; the first start prints the s
 	@exec $(BIN)/raa serve --state "$(STATE)" --host "$(HOST)" --port "$(PORT)"
 
 test: lint .venv/chromium  ## everything: linters, types, layers, unit to browser tests
-	$(BIN)/pytest
+	$(BIN)/pytest $(SPREAD)
 
 soak: .venv/test .venv/chromium  ## the full counts of what `make test` samples
-	RAA_SOAK=1 $(BIN)/pytest
+	RAA_SOAK=1 $(BIN)/pytest $(SPREAD)
 
 lint: .venv/test  ## ruff, mypy --strict, import contracts
 	$(BIN)/ruff check .
@@ -23,7 +25,7 @@ lint: .venv/test  ## ruff, mypy --strict, import contracts
 	$(BIN)/lint-imports --no-logo
 
 unit: .venv/test  ## the fast tests alone
-	$(BIN)/pytest tests/unit tests/contract
+	$(BIN)/pytest $(SPREAD) tests/unit tests/contract
 
 browser: .venv/test .venv/chromium  ## the tests in a real Chromium alone
 	$(BIN)/pytest tests/browser

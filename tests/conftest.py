@@ -4,23 +4,21 @@ from __future__ import annotations
 
 import os
 import re
-import signal
 import subprocess
 import sys
 import threading
 import urllib.request
-from collections.abc import Callable, Iterator
-from dataclasses import dataclass
+from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
+from serving import FIXTURE_PLUGINS, Serve, Served
 
 from raa.app import App
 from raa.testing.client import Client
 from raa.testing.clock import ManualClock
 from raa.testing.console import make_state, running_console, wait_for
-
-FIXTURE_PLUGINS = Path(__file__).parent / "plugins"
 
 
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
@@ -33,13 +31,21 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
             items[:] = [item for item in items if item not in out]
             config.hook.pytest_deselected(items=out)
     config.stash[_ROOT] = len(left)
+    if hasattr(config, "workeroutput"):  # one of several processes: it tells the one that prints the last line
+        config.workeroutput["left"] = len(left)
+
+
+@pytest.hookimpl(optionalhook=True)
+def pytest_testnodedown(node: Any, error: object) -> None:
+    """Take over what a test process left out."""
+    node.config.stash[_ROOT] = node.workeroutput.get("left", 0) if hasattr(node, "workeroutput") else -1
 
 
 _ROOT = pytest.StashKey[int]()
 
 
 def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter, config: pytest.Config) -> None:
-    count = config.stash.get(_ROOT, 0)
+    count = config.stash.get(_ROOT, -1)  # -1: no process told, and nobody may take that for none
     terminalreporter.write_line(f"tests left out because they need root: {count}")
 
 
@@ -70,34 +76,6 @@ def app(tmp_path: Path) -> Iterator[App]:
 @pytest.fixture
 def client(app: App) -> Client:
     return Client(app.server.port)
-
-
-@dataclass
-class Served:
-    """A console in a process of its own."""
-
-    process: subprocess.Popen[str]
-    port: int
-    state: Path
-    output: list[str]
-
-    @property
-    def url(self) -> str:
-        return f"http://127.0.0.1:{self.port}"
-
-    @property
-    def setup_link(self) -> str:
-        return wait_for(lambda: re.findall(r"(http\S+/setup\?code=\S+)", "".join(self.output)), 20)[0]
-
-    def log(self) -> str:
-        return "".join(self.output)
-
-    def end(self, number: int = signal.SIGTERM, seconds: float = 20) -> int:
-        self.process.send_signal(number)
-        return self.process.wait(seconds)
-
-
-Serve = Callable[..., Served]
 
 
 @pytest.fixture

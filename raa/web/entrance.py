@@ -9,7 +9,7 @@ from raa.rpath_error import InvalidInput, NotAllowed, NotAuthenticated, TooManyA
 from raa.web.answers import Answer
 from raa.web.gate import Gate, Visitor
 from raa.web.pages import Pages, cookie
-from raa.web.request import SESSION_COOKIE, Request, user_name
+from raa.web.request import SESSION_COOKIE, Request
 
 
 class Entrance:
@@ -31,7 +31,7 @@ class Entrance:
                  "what_next": "Start raa again if the link is lost: each start prints a new one."},
                 status=403,
             )  # fmt: skip
-        user, wanted = user_name(str(request.params.get("user", ""))), _local_path(request.params.get("next"))
+        user, wanted = str(request.params.get("user", "")), _local_path(request.params.get("next"))
         message = None
         status, headers = 200, {}
         if not request.reads:

@@ -10,27 +10,12 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from observers import CONTRAST, LISTEN, WATCH
 from playwright.sync_api import Page, expect
 
 from raa.testing.console import wait_for
 
 LONG = 90_000
-#: notes every value that the progress bar has been given
-WATCH = """() => {
-  window.mark = 'the same page'; window.values = [];
-  new MutationObserver(() => {
-    const bar = document.querySelector('#jobbar');
-    if (bar?.hasAttribute('value') && window.values.at(-1) !== bar.value) window.values.push(bar.value);
-  }).observe(document.body, {subtree: true, childList: true, attributes: true, attributeFilter: ['value']});
-}"""
-
-
-#: notes everything that a screen reader is told
-LISTEN = """() => {
-  window.said = [];
-  new MutationObserver(() => window.said.push(document.querySelector('#say').textContent)).observe(
-    document.querySelector('#say'), {childList: true, characterData: true, subtree: true});
-}"""
 
 
 @pytest.fixture
@@ -176,6 +161,8 @@ def test_a_second_press_while_one_runs_shows_the_same_job(page: Page, box: Any, 
 
     press(other)  # loaded before, so its button does not know
     expect(other.locator("#job")).to_have_attribute("data-exec", page.locator("#job").get_attribute("data-exec") or "")
+    page.locator("#runbtn").hover(force=True)
+    wait_for(lambda: page.locator("#runbtn").evaluate(CONTRAST) > 4.5, 5, "words that can be read")
     page.evaluate(LISTEN)
     page.locator("#runbtn").click(force=True)  # it says that it is disabled, which people do not hear first
 

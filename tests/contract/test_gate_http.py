@@ -121,6 +121,7 @@ def answers_of_every_kind(app: App, admin: Client) -> Iterator[tuple[str, Reply]
     yield "422 page", admin.get("/toy/Toy/index?job=1&job=2")
     yield "421", stranger.request("GET", "/", headers={"Host": "evil.example"})
     yield "500 page", admin.submit("/toy/Toy/wall", "/toy/Toy/fails")
+    yield "500 by the server", admin.get("/toy/Toy/brokenAnswer")
     yield "confirmation", admin.get("/toy/Toy/writesOnGet")
     yield "password page", admin.get("/toy/Toy/careful?what=x")
     yield "health", stranger.get("/healthz")
@@ -193,13 +194,20 @@ def test_the_log_holds_neither_sessions_nor_passwords(
     console: App, admin: Client, caplog: pytest.LogCaptureFixture, capfd: pytest.CaptureFixture[str]
 ) -> None:
     caplog.set_level(logging.DEBUG)
-    for path in ("/x?%ff=%ff", "/login?self=1", "/toy/Toy/fails", "/nothing"):
+    for path in ("/x?%ff=%ff", "/login?self=1", "/toy/Toy/fails", "/toy/Toy/brokenAnswer"):
         admin.get(path, **basic("nobody", "my own secret"))
         admin.get(path)
+        admin.get(path, **basic())
         admin.submit("/toy/Toy/wall", "/toy/Toy/careful", {"currentpw": "my own secret", "what": "x"})
         admin.submit("/toy/Toy/wall", "/toy/Toy/fails")
 
     written = caplog.text + "".join(capfd.readouterr())
     assert "reference" in written
-    for secret in (admin.cookies["raa_session"], basic("nobody", "my own secret")["Authorization"], "my own secret"):
+    assert "TypeError" in written  # the server's own last resort has spoken, too
+    for secret in (
+        admin.cookies["raa_session"],
+        basic()["Authorization"],
+        basic("nobody", "my own secret")["Authorization"],
+        "my own secret",
+    ):
         assert secret not in written

@@ -11,8 +11,8 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from conftest import FIXTURE_PLUGINS, Serve, Served
 from orders import gone, number_in
+from serving import FIXTURE_PLUGINS, Serve, Served
 
 from raa.constants import UNFINISHED
 from raa.db.connection import Database

@@ -9,6 +9,7 @@ from raa.authorization import LocalhostOK, LocalhostOnly, NotAnonymous, Permissi
 from raa.db.database import DatabaseTable, readOp, writeOp
 from raa.modules.raawebplugin import rAAWebPlugin
 from raa.rpath_error import InvalidInput
+from raa.web.answers import Answer
 
 
 class Notes(DatabaseTable):
@@ -160,3 +161,9 @@ class Toy(rAAWebPlugin):
     def setHeader(self, value):
         raa.web.setResponseHeaderValue("X-Toy", value)
         return "set"
+
+    @raa.web.expose()
+    @raa.web.require(NotAnonymous())
+    def brokenAnswer(self):
+        """Return what cannot be sent, which only the server's own last resort meets."""
+        return Answer(["no bytes"])

@@ -1,0 +1,42 @@
+"""A console in a process of its own, as tests that stop or kill it need one."""
+
+from __future__ import annotations
+
+import re
+import signal
+import subprocess
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+
+from raa.testing.console import wait_for
+
+FIXTURE_PLUGINS = Path(__file__).parent / "plugins"
+
+
+@dataclass
+class Served:
+    """A console in a process of its own."""
+
+    process: subprocess.Popen[str]
+    port: int
+    state: Path
+    output: list[str]
+
+    @property
+    def url(self) -> str:
+        return f"http://127.0.0.1:{self.port}"
+
+    @property
+    def setup_link(self) -> str:
+        return wait_for(lambda: re.findall(r"(http\S+/setup\?code=\S+)", "".join(self.output)), 20)[0]
+
+    def log(self) -> str:
+        return "".join(self.output)
+
+    def end(self, number: int = signal.SIGTERM, seconds: float = 20) -> int:
+        self.process.send_signal(number)
+        return self.process.wait(seconds)
+
+
+Serve = Callable[..., Served]
