@@ -41,7 +41,7 @@ def run_script(app: App, folder: Path, page: str, title: str, **more: str) -> su
 
 def shell(folder: Path, text: str, **replaced: str) -> subprocess.CompletedProcess[str]:
     """Run a shell block in a folder, with this Python's raa and some names replaced."""
-    text = text.replace(RAA, f"{sys.executable} -m raa.cli").replace("python3", sys.executable)
+    text = text.replace("python3", sys.executable).replace(RAA, f"{sys.executable} -m raa.cli")  # in this order
     for old, new in replaced.items():
         text = text.replace(old, new)
     return subprocess.run(["sh", "-ec", text], cwd=folder, capture_output=True, text=True, timeout=120, check=False)
