@@ -197,3 +197,19 @@ def ended(client: Client, exec_id: int) -> dict:
         return job if job["done"] else None
 
     return wait_for(done, 30, f"the end of job {exec_id}")
+
+
+def test_backup_directives_hold_in_the_global_section_and_nearer_ones_win(serve, tmp_path):
+    for name in ("one", "two"):
+        (tmp_path / name).mkdir()
+    served = serve(
+        custom=f"[global]\nbackup.paths = ['{tmp_path}/one']\nbackup.local_storage = '{tmp_path}/one'\n"
+        f"[/backup/Backup]\nbackup.local_storage = '{tmp_path}/two'\n"
+    )
+    client = Client(served.port)
+
+    ended(client, client.call("/backup/Backup/backupNow").json()["execId"])
+
+    assert Path(client.call("/backup/Backup/backups").json()[0]["path"]).parent == tmp_path / "two"
+    client.log_in()
+    assert f"{tmp_path}/one" in client.get("/backup/Backup/index").text
