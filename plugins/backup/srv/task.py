@@ -123,7 +123,9 @@ class BackupTask:
             seconds = round(clock.monotonic() - begun, 1)
             line = self.commit(result, local, seconds, selection.problems)
         plugin.reportLog(self.execId, f"Read back and verified: {result.members} members")
-        ending = f", {len(problems)} files not stored or changed while being read" if problems else ""
+        ending = (
+            f", {len(problems)} {'file' if len(problems) == 1 else 'files'} not stored or changed" if problems else ""
+        )
         plugin.reportResult(
             self.execId, f"{line['name']}: {size(line['bytes'])} in {span(seconds)}, read back and verified{ending}."
         )

@@ -8,6 +8,7 @@ from urllib.parse import urlencode
 import raa.web
 from raa.authorization import LocalhostOnly
 from raa.lib import scheduleform
+from raa.lib.schedulepreview import form_preview
 from raa.modules.raawebplugin import rAAWebPlugin
 from raa.planning.preview import preview
 from raaplugins.backup.web import restoreview, view
@@ -76,7 +77,7 @@ class Backup(rAAWebPlugin):
     @raa.web.expose(template="preview.html", allow_json=True)
     def previewSchedule(self, **fields):
         """Say what a schedule form means, without saving it."""
-        return {"preview": view.form_preview(self, fields)}
+        return {"preview": form_preview(fields, self.now(), self.zone, view.OFF)}
 
     def _replace(self, sched):
         user, now = raa.web.getCurrentUser().user_name, self.now().timestamp()

@@ -7,10 +7,10 @@ from datetime import datetime, timedelta
 from zoneinfo import ZoneInfo
 
 from raa.constants import UNFINISHED
-from raa.lib import moments, scheduleform
+from raa.lib import moments, scheduleform, schedulepreview
+from raa.lib.schedulepreview import form_preview, preview_of
 from raa.planning.occurrences import upcoming
-from raa.planning.preview import preview
-from raa.rpath_error import InvalidInput, RaaError
+from raa.rpath_error import RaaError
 
 #: the service method whose runs are backups
 BACKUP = "doTask"
@@ -22,6 +22,8 @@ _WORDS = {
     "uploaded": "Uploaded",
 }
 _PILLS = {"succeeded": "succeeded", "warnings": "warnings", "damaged": "failed", "unknown": "idle", "uploaded": "idle"}
+#: what the preview says while there is no schedule
+OFF = "No scheduled backups"
 #: bars in the small chart of sizes
 BARS = 14
 
@@ -50,8 +52,8 @@ def page(plugin, job, fields):
         "job": plugin.jobView(job if job else running["execId"] if running else None),
         "schedule": {
             "on": sched is not None,
-            "values": {**scheduleform.values(sched, now, zone), **_typed(fields)},
-            "preview": form_preview(plugin, fields) if "freq" in fields else preview_of(plugin, sched),
+            "values": {**scheduleform.values(sched, now, zone), **schedulepreview.typed(fields)},
+            "preview": form_preview(fields, now, zone, OFF) if "freq" in fields else preview_of(sched, now, zone, OFF),
         },
         "zone": zone,
         "destination": _destination(overview),
@@ -61,29 +63,6 @@ def page(plugin, job, fields):
         "backups": [_row(backup, zone, now) for backup in backups],
         "uploads": {"largest": moments.size(plugin.getConfigValue("backup.max_upload", 4_000_000_000))},
     }
-
-
-def preview_of(plugin, sched):
-    """Return the sentence and next runs of a schedule, None meaning off."""
-    if sched is None:
-        return {"words": "No scheduled backups", "zone": plugin.zone, "runs": []}
-    return preview(plugin.frozen(sched), plugin.now())
-
-
-def form_preview(plugin, fields):
-    """Return the preview of a schedule form, or what is wrong with it in place of the sentence."""
-    try:
-        return preview_of(plugin, scheduleform.parse({"day": [], **fields}, plugin.now(), plugin.zone))
-    except InvalidInput as error:
-        return {"words": str(error), "zone": plugin.zone, "runs": []}
-
-
-def _typed(fields):
-    """Return what was typed into the form; a single day is still a list of days."""
-    if "freq" not in fields:
-        return {}
-    day = fields.get("day", [])
-    return {**fields, "day": [day] if isinstance(day, str) else list(day)}
 
 
 def meters(plugin):

@@ -7,6 +7,7 @@ from urllib.parse import urlencode
 import raa.web
 from raa.authorization import LocalhostOnly
 from raa.lib import scheduleform
+from raa.lib.schedulepreview import form_preview
 from raa.modules.raawebplugin import rAAWebPlugin
 from raa.planning.preview import preview
 from raa.rpath_error import InvalidInput, ItemNotFound
@@ -95,7 +96,7 @@ class Updates(rAAWebPlugin):
     @raa.web.expose(template="preview.html", allow_json=True)
     def previewSchedule(self, what="check", window="", **fields):
         """Say what a schedule form means, without saving it."""
-        return {"preview": view.form_preview(self, fields)}
+        return {"preview": form_preview(fields, self.now(), self.zone)}
 
     # -- for the frame and the service half
 

@@ -6,8 +6,9 @@ from datetime import UTC, datetime
 
 from raa.constants import UNFINISHED
 from raa.lib import moments, scheduleform
+from raa.lib.schedulepreview import form_preview, preview_of, typed
 from raa.planning.preview import preview
-from raa.rpath_error import InvalidInput, RaaError
+from raa.rpath_error import RaaError
 
 WHAT = {"check": "Check for updates", "apply": "Apply updates"}
 
@@ -76,33 +77,15 @@ def schedule_page(plugin, method, what, fields):
     sched = _live(plugin, method)
     note = plugin.table.get(sched.schedId) if sched else None
     window = str(int(note["window"] / 60)) if note and note["window"] else ""
-    typed = {}
-    if "freq" in fields:
-        day = fields.get("day", [])
-        typed = {**fields, "day": [day] if isinstance(day, str) else list(day)}
+    sent = typed(fields)
     return {
         "title": WHAT[what],
         "purpose": "When this is done without anybody asking for it.",
         "what": what,
-        "values": {**scheduleform.values(sched, now, plugin.zone), **typed, "window": typed.get("window", window)},
-        "preview": form_preview(plugin, fields) if typed else preview_of(plugin, sched),
+        "values": {**scheduleform.values(sched, now, plugin.zone), **sent, "window": sent.get("window", window)},
+        "preview": form_preview(fields, now, plugin.zone) if sent else preview_of(sched, now, plugin.zone),
         "zone": plugin.zone,
     }
-
-
-def preview_of(plugin, sched):
-    """Return the sentence and next runs of a schedule, None meaning off."""
-    if sched is None:
-        return {"words": "Not scheduled", "zone": plugin.zone, "runs": []}
-    return preview(plugin.frozen(sched), plugin.now())
-
-
-def form_preview(plugin, fields):
-    """Return the preview of a schedule form, or what is wrong with it in place of the sentence."""
-    try:
-        return preview_of(plugin, scheduleform.parse({"day": [], **fields}, plugin.now(), plugin.zone))
-    except InvalidInput as error:
-        return {"words": str(error), "zone": plugin.zone, "runs": []}
 
 
 def meters(plugin):
