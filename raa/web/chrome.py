@@ -22,6 +22,13 @@ log = logging.getLogger("raa.web")
 
 #: menu groups in their order; a plugin may name another, which goes last
 GROUPS = ("Maintenance", "Configuration", "Access", "Add-ons")
+#: the frame's own pages: title, path, icon, further words for the page finder
+TOP = (
+    ("Dashboard", "/", "gauge", "home overview status health attention"),
+    ("Jobs", "/jobs", "list-checks", "runs history log results failed tasks"),
+    ("Schedule", "/schedule", "calendar", "schedules timetable recurring cron when"),
+)
+PLUGINS = ("Plugins", "/plugins", "puzzle", "modules extensions routes roles")
 
 
 @dataclass
@@ -126,17 +133,17 @@ class Chrome:
         return (instance.displayName if instance else "") or plugin.rpartition("/")[2]
 
     def _menu(self, identity: Identity, current: str) -> list[dict[str, Any]]:
-        top = [("Dashboard", "/", "gauge"), ("Jobs", "/jobs", "list-checks"), ("Schedule", "/schedule", "calendar")]
-        foot = [_item("Plugins", "/plugins", "puzzle", current)] if identity.has() else []
+        foot = [_item(*PLUGINS, current)] if identity.has() else []
         groups: dict[str, list[tuple[int, str, dict[str, Any]]]] = {}
         for plugin, instance in self.registry.plugins.items():
             if not _may_open(identity, instance) or self.registry.hidden(plugin):
                 continue
-            item = {**_item(self.name(plugin), f"{plugin}/index", instance.icon, current), **_badge(instance)}
+            entry = _item(self.name(plugin), f"{plugin}/index", instance.icon, instance.keywords, current)
+            item = {**entry, **_badge(instance)}
             groups.setdefault(instance.group, []).append((instance.order, item["title"], item))
         ordered = [*(g for g in GROUPS if g in groups), *sorted(g for g in groups if g not in GROUPS)]
         return [
-            {"label": "", "id": "top", "items": [_item(title, href, icon, current) for title, href, icon in top]},
+            {"label": "", "id": "top", "items": [_item(*page, current) for page in TOP]},
             *(
                 {"label": group, "id": "g-" + "".join(filter(str.isalnum, group.lower())),
                  "items": [item for _, _, item in sorted(groups[group], key=lambda entry: entry[:2])]}
@@ -188,5 +195,8 @@ def _badge(instance: rAAWebPlugin) -> dict[str, Any]:
     return {"badge": int(count), "badge_text": str(text)}
 
 
-def _item(title: str, href: str, icon: str, current: str) -> dict[str, Any]:
-    return {"title": title, "href": href, "icon": icon, "current": href == current, "badge": 0, "badge_text": ""}
+def _item(title: str, href: str, icon: str, words: str, current: str) -> dict[str, Any]:
+    return {
+        "title": title, "href": href, "icon": icon, "words": words, "current": href == current,
+        "badge": 0, "badge_text": "",
+    }  # fmt: skip

@@ -16,6 +16,7 @@ from raa.web.gate import Gate, Visitor
 from raa.web.mounting import Route
 from raa.web.render import Renderer
 from raa.web.request import VISIT_COOKIE, Request
+from raa.web.suggest import nearest
 
 
 class Pages:
@@ -132,16 +133,19 @@ class Pages:
         }
         next_steps = {
             403: "Ask an administrator for the role, or go back.",
-            404: "Look it up in the menu.",
+            404: "Look it up in the menu: “/” finds a page by its name or by what it does.",
             429: "Wait a little, then try again.",
             504: "Find the run under Jobs; its result will be there.",
         }
-        data = {
+        data: dict[str, Any] = {
             "status": status, "heading": headings.get(status, "Something went wrong"), "text": text,
-            "what_next": next_steps.get(status), "reference": reference,
+            "what_next": next_steps.get(status), "reference": reference, "suggestions": [],
         }  # fmt: skip
         if visitor.identity.user_name and visitor.key:
-            return self.show("error.html", self.ui(request, visitor, data["heading"]), data, status=status)  # type: ignore[arg-type]
+            ui = self.ui(request, visitor, str(data["heading"]))
+            if status == 404:
+                data["suggestions"] = nearest(request.path, ui.menu)
+            return self.show("error.html", ui, data, status=status)
         return self.bare("error.html", request, str(data["heading"]), data, status=status)
 
 

@@ -27,14 +27,15 @@ function narrow() {
   for (const list of $$(".nav ul")) {
     let here = 0;
     for (const item of list.children) {
-      item.hidden = Boolean(wanted) && !item.textContent.toLowerCase().includes(wanted);
+      const known = `${item.textContent} ${item.dataset.words ?? ""}`.toLowerCase();
+      item.hidden = Boolean(wanted) && !known.includes(wanted);
       if (!item.hidden) here += 1;
     }
     const heading = list.previousElementSibling;
     if (heading?.matches("h2")) heading.hidden = !here;
     left += here;
   }
-  $("#qnone").textContent = left ? "" : "No page has that name.";
+  $("#qnone").textContent = left ? "" : "No page goes by that name.";
 }
 if (query) {
   query.addEventListener("input", narrow);

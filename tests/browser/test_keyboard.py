@@ -75,13 +75,16 @@ def test_the_skip_link_is_the_first_stop_and_leads_past_the_menu(console: Site, 
     assert page.evaluate("document.querySelector('main').contains(document.activeElement)")
 
 
-def test_the_page_finder_opens_a_page_from_the_keyboard_alone(console: Site, open_page: Callable[..., Page]) -> None:
+@pytest.mark.parametrize("typed", ["back", "restore"])  # the name, and a word of what the page is for
+def test_the_page_finder_opens_a_page_from_the_keyboard_alone(
+    typed: str, console: Site, open_page: Callable[..., Page]
+) -> None:
     page = open_page()
     page.context.add_cookies(console.cookies)
     page.goto(console.url)
 
     page.keyboard.press("/")
-    page.keyboard.type("back")
+    page.keyboard.type(typed)
     page.keyboard.press("Enter")
 
     expect(page.get_by_role("heading", name="Backup", level=1)).to_be_visible()

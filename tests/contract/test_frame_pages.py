@@ -280,3 +280,17 @@ def test_what_a_program_did_is_in_the_trail_by_name_and_without_its_password(con
     with console.engine.ledger.database.read() as session:
         targets = [row["target"] for row in session.rows("SELECT * FROM audit WHERE action='/toy/Toy/careful'")]
     assert targets == ["what=the dishes"]
+
+
+# -- addresses that lead nowhere
+
+
+def test_a_wrong_address_suggests_pages_of_the_readers_own_menu(console: App, client: Client) -> None:
+    reply = client.get("/bakcup")
+    add_user(console, "reader", roles=())
+    reader = logged_in(console, "reader").get("/bakcup")
+
+    assert (reply.status, reader.status) == (404, 404)
+    main = reply.text.partition("<main")[2]
+    assert 'href="/backup/Backup/index"' in main
+    assert "/backup/" not in reader.text

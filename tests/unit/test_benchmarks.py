@@ -18,6 +18,7 @@ FIELDS = {
     "start": {"median s", "min s", "max s", "x few"},
     "idle": {"CPU %", "wake-ups/s"},
     "backup": {"tree MB", "s", "MB/s", "x tar"},
+    "restore": {"tree MB", "s", "MB/s", "x tar"},
 }
 
 
@@ -72,4 +73,4 @@ def test_load_and_disk_stand_below_every_table(ran: Ran) -> None:
 def test_peers_that_are_not_installed_are_named_and_the_run_goes_on(ran: Ran) -> None:
     assert "not installed: pip install 'APScheduler<4' SQLAlchemy" in ran.printed
     assert "not installed: pip install procrastinate 'psycopg[binary]'" in ran.printed
-    assert ran.lines[-1]["bench"] == "backup"
+    assert ran.lines[-1]["bench"] == "restore"

@@ -15,6 +15,7 @@ from raa.lib.moments import size, span
 from raa.rpath_error import DuplicateItem, InvalidInput, OperationFailed
 from raaplugins.backup.srv import store
 from raaplugins.backup.srv.archive import write_archive
+from raaplugins.backup.srv.manifest import FORMAT, VERSION
 from raaplugins.backup.srv.selection import select
 
 #: raa's databases: stored from copies made by SQLite's backup API, never the live files
@@ -157,7 +158,7 @@ class BackupTask:
     def metadata(self, local):
         """Return the name=value lines of the first member."""
         return {
-            "format": "raa-backup 1", "created": local.isoformat(timespec="seconds"), "zone": self.plugin.zone,
+            "format": f"{FORMAT} {VERSION}", "created": local.isoformat(timespec="seconds"), "zone": self.plugin.zone,
             "raa": __version__, "host": os.uname().nodename, "kind": str(self.job.get("kind", "")),
             "by": str(self.job.get("by", "")), "schedId": str(self.schedId), "execId": str(self.execId),
         }  # fmt: skip
