@@ -27,7 +27,7 @@ class Entrance:
             text = "This console has no administrator yet. Open the set-up link that raa printed when it started."
             return self._pages.bare(
                 "error.html", request, "Set up first",
-                {"status": 403, "heading": "Set up first", "text": text, "reference": None,
+                {"status": 403, "heading": "Set up first", "text": text, "reference": None, "suggestions": [],
                  "what_next": "Start raa again if the link is lost: each start prints a new one."},
                 status=403,
             )  # fmt: skip
