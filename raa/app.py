@@ -24,7 +24,9 @@ from raa.lib.passwordpolicy import MINIMUM
 from raa.plugin.discovery import PluginFolder, discover
 from raa.rpath_error import ConfigurationError
 from raa.service.accounts import Accounts
+from raa.service.begun import Begun
 from raa.service.engine import Engine
+from raa.service.inline import InlinePool
 from raa.service.pool import Pool
 from raa.service.runner import Runner
 from raa.service.scheduler import Scheduler
@@ -91,6 +93,7 @@ def build_service(settings: Settings) -> Engine:
     database = open_ledger(settings)
     config, clock = settings.config, settings.clock
     ledger, history, pool = Ledger(database), History(database), Pool()
+    begun = Begun(settings.state)
     folders = {folder.name: folder for folder in settings.folders}
     sections = {name: dict(values) for name, values in config.sections.items()}
 
@@ -107,6 +110,7 @@ def build_service(settings: Settings) -> Engine:
             "config": sections,
             "state": str(settings.state),
             "zone": settings.zone,
+            "begun": str(begun.path),
         }
 
     runner = Runner(
@@ -114,21 +118,24 @@ def build_service(settings: Settings) -> Engine:
         history,
         pool,
         clock,
+        inline=InlinePool(frozenset(config.typed("service.inline", list, []))),
+        begun=begun,
         max_runs=config.typed("service.max_runs", int, 0) or (os.cpu_count() or 1) + 2,
         timeout=config.typed("service.timeout", float, 86_400.0),
         call_timeout=config.typed("service.call_timeout", float, 120.0),
         bind=bind,
     )
-    return Engine(
+    engine = Engine(
         ledger=ledger,
         history=history,
         runner=runner,
-        scheduler=Scheduler(ledger, history, runner, clock),
+        scheduler=Scheduler(ledger, history, runner, clock, lambda: engine.current_blackouts()),
         pool=pool,
         accounts=build_accounts(settings, database),
         clock=clock,
         config=config,
     )
+    return engine
 
 
 class App:

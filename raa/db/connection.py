@@ -11,20 +11,23 @@ import threading
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 from sqlobject import dberrors
 from sqlobject.sqlite.sqliteconnection import SQLiteConnection
 
+from raa.db.commits import Commits, Then
+from raa.db.session import Row, Session
 from raa.rpath_error import OperationFailed
 
-Row = dict[str, Any]
-#: seconds that a statement waits for another process's lock
-BUSY = 5.0
+__all__ = ["BUSY", "Database", "Row", "Session"]
+T = TypeVar("T")
+#: seconds that a statement waits for another process's lock; that process may be frozen for a while
+BUSY = 30.0
 _PRAGMAS = (
     "journal_mode=wal",
     "synchronous=full",
-    "busy_timeout=5000",
+    f"busy_timeout={BUSY * 1000:.0f}",
     "foreign_keys=on",
     "cache_size=-512",
 )
@@ -78,47 +81,6 @@ class _Connections(SQLiteConnection):  # type: ignore[misc]
             del self._mine.kept
 
 
-class Session:
-    """Statements on one connection; inside `write()` it is one transaction. `orm` is what SQLObject classes take."""
-
-    def __init__(self, raw: sqlite3.Connection, orm: Any) -> None:
-        self._raw = raw
-        self.orm = orm
-        #: called after the commit, in order
-        self.after: list[Callable[[], None]] = []
-
-    def execute(self, sql: str, *args: Any) -> sqlite3.Cursor:
-        """Run one statement with `?` placeholders."""
-        return self._raw.execute(sql, args)
-
-    def insert(self, sql: str, *args: Any) -> int:
-        """Run an INSERT and return the new row's id."""
-        return int(self._raw.execute(sql, args).lastrowid or 0)
-
-    def changed(self, sql: str, *args: Any) -> int:
-        """Run an UPDATE or DELETE and return how many rows it changed."""
-        return self._raw.execute(sql, args).rowcount
-
-    def rows(self, sql: str, *args: Any) -> list[Row]:
-        """Return all rows as dicts."""
-        cursor = self._raw.execute(sql, args)
-        names = [column[0] for column in cursor.description]
-        return [dict(zip(names, row, strict=True)) for row in cursor]
-
-    def row(self, sql: str, *args: Any) -> Row | None:
-        """Return the first row as a dict, or None."""
-        cursor = self._raw.execute(sql, args)
-        found = cursor.fetchone()
-        if found is None:
-            return None
-        return dict(zip([column[0] for column in cursor.description], found, strict=True))
-
-    def value(self, sql: str, *args: Any) -> Any:
-        """Return the first column of the first row, or None."""
-        found = self._raw.execute(sql, args).fetchone()
-        return None if found is None else found[0]
-
-
 class Database:
     """A SQLite file opened through SQLObject; safe to use from any thread of this process."""
 
@@ -126,6 +88,7 @@ class Database:
         self.path = path
         self._orm = _Connections(str(path))
         self._lock = threading.RLock()
+        self._commits = Commits(self._lock, self._orm.getConnection)
         self._local = threading.local()
         try:
             with self.read() as session:
@@ -172,11 +135,24 @@ class Database:
         for call in session.after:
             call()
 
+    def run(self, work: Callable[[Session], T]) -> T:
+        """Carry out a work of plain SQL in a transaction that others may share, synced once for all; see `Commits`.
+
+        Inside `write()` it joins that transaction.
+        """
+        current: Session | None = getattr(self._local, "session", None)
+        return work(current) if current is not None else self._commits.run(work)
+
+    def soon(self, work: Callable[[Session], T], then: Then) -> None:
+        """Carry out a work with the next commit, within milliseconds; `then(result, error)` hears of it."""
+        self._commits.soon(work, then)
+
     @property
     def writing(self) -> bool:
         """Tell whether this thread is inside `write()`."""
         return getattr(self._local, "session", None) is not None
 
     def close(self) -> None:
-        """Close this thread's connection and forget the others."""
+        """Commit what lies, close this thread's connection and forget the others."""
+        self._commits.close()
         self._orm.close()

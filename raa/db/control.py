@@ -3,8 +3,11 @@
 from __future__ import annotations
 
 from raa import values
-from raa.db.connection import Database, Session
-from raa.db.ledger import Job, Ledger, job_of
+from raa.db.connection import Database, Row, Session
+from raa.db.job import Job, job_of
+from raa.db.ledger import Ledger
+from raa.db.runs import add_execution
+from raa.protocols import Values
 from raa.rpath_error import InvalidInput, ItemNotFound
 
 _ROW = (
@@ -38,53 +41,69 @@ class Control:
                 raise InvalidInput("It is being tried at this moment; wait until that has ended.")
             if values.holds_secret(values.from_json(row["args"])):
                 raise InvalidInput("It was given a secret that raa does not keep; start it from its own page.")
-            new = session.insert(
-                "INSERT INTO execution (occurrence_id, schedule_id, task_id, attempt, state, reason, queued, message, "
-                "started_by, worker, progress) VALUES (?,?,?,?,'queued','',?,'',?,'','{}')",
-                old["occurrence_id"],
-                row["id"],
-                row["task_id"],
-                old["attempts"] + 1,
-                now,
-                who,
-            )
+            new = add_execution(
+                session, row["id"], row["task_id"], 0, "", who, now,
+                occurrence=old["occurrence_id"], attempt=old["attempts"] + 1,
+            )  # fmt: skip
             session.execute("UPDATE occurrence SET state='queued', reason='' WHERE id=?", old["occurrence_id"])
-        return job_of({**row, "exec_id": new, "due": old["due"], "run_kind": old["kind"]}, who)
+        attempt = old["attempts"] + 1
+        return job_of({**row, "exec_id": new, "due": old["due"], "run_kind": old["kind"], "attempt": attempt}, who)
 
     def run_now(self, sched_id: int, who: str, now: float) -> Job:
         """Add a manual occurrence of a schedule; its next due time stays as it is."""
         with self._database.write() as session:
             row = self._live(session, sched_id)
-            occurrence = session.insert(
-                "INSERT INTO occurrence (schedule_id, due, kind, state, reason) VALUES (?,?,'manual','queued','')",
-                sched_id,
-                now,
-            )
-            new = session.insert(
-                "INSERT INTO execution (occurrence_id, schedule_id, task_id, attempt, state, reason, queued, message, "
-                "started_by, worker, progress) VALUES (?,?,?,1,'queued','',?,'',?,'','{}')",
-                occurrence,
-                sched_id,
-                row["task_id"],
-                now,
-                who,
-            )
+            new = add_execution(session, sched_id, row["task_id"], now, "manual", who, now)
         return job_of({**row, "exec_id": new, "due": now, "run_kind": "manual"}, who)
 
-    def set_enabled(self, sched_id: int, next_due: float | None) -> None:
-        """Pause a schedule (`next_due` None) or arm it again; raises `ItemNotFound` for one that has ended."""
+    def set_enabled(self, sched_id: int, next_due: float | None, note: str = "") -> None:
+        """Pause a schedule (`next_due` None) with a note, or arm it again; one that has ended raises `ItemNotFound`."""
         with self._database.write() as session:
             self._live(session, sched_id)
             session.execute(
-                "UPDATE schedule SET state=?, next_due=? WHERE id=?",
+                "UPDATE schedule SET state=?, next_due=?, note=? WHERE id=?",
                 "paused" if next_due is None else "armed",
                 next_due,
+                note,
                 sched_id,
             )
 
+    def edit(self, sched_id: int, next_due: float | None, changes: Values) -> None:
+        """Change a live schedule: `rule`, `policy`, `resource`, `timeout` as far as they are given; its id stays.
+
+        `next_due` is when it is due next under the new rule; it is not set on a paused one, which is due when it is
+        armed again. A broken one is armed.
+        """
+        fields: Values = {name: changes[name] for name in ("resource", "timeout") if name in changes}
+        for name in ("rule", "policy"):
+            if name in changes:
+                fields[name] = values.to_json(changes[name])
+        if "rule" in changes:
+            fields["kind"] = changes["rule"]["kind"]
+        with self._database.write() as session:
+            row = self._live(session, sched_id)
+            if row["state"] == "broken":
+                fields["note"] = ""
+            if row["state"] != "paused":
+                fields["next_due"] = next_due
+                fields["state"] = "armed" if next_due is not None else "done"
+            assignments = ", ".join(f"{name}=?" for name in fields)
+            session.execute(f"UPDATE schedule SET {assignments} WHERE id=?", *fields.values(), sched_id)
+
+    def blackouts(self) -> list[Values]:
+        """Return the stored blackouts of all schedules."""
+        with self._database.read() as session:
+            text = session.value("SELECT text FROM setting WHERE name='blackouts'")
+        return values.from_json(text) if text else []
+
+    def set_blackouts(self, found: list[Values]) -> None:
+        """Store the blackouts of all schedules."""
+        with self._database.write() as session:
+            session.execute("INSERT OR REPLACE INTO setting VALUES ('blackouts', ?)", values.to_json(found))
+
     @staticmethod
-    def _live(session: Session, sched_id: int) -> dict[str, object]:
-        row = session.row(_ROW + " AND s.state IN ('armed', 'paused')", sched_id)
+    def _live(session: Session, sched_id: int) -> Row:
+        row = session.row(_ROW + " AND s.state IN ('armed', 'paused', 'broken')", sched_id)
         if row is None:
             raise ItemNotFound(f"There is no schedule {sched_id}, or it has ended.")
         return row

@@ -5,22 +5,31 @@ from __future__ import annotations
 from raa import values
 from raa.constants import STATES, TASK_SCHEDULED, UNFINISHED
 from raa.db.connection import Database, Row
+from raa.planning.policy import Policy
+from raa.planning.rule import Rule
 from raa.protocols import Values
-from raa.rpath_error import ItemNotFound
+from raa.rpath_error import ItemNotFound, RaaError
 
 _OPEN = "('" + "', '".join(UNFINISHED) + "')"
 _EXECUTION = (
     "SELECT e.id AS exec_id, e.schedule_id, t.plugin, s.method, s.args, s.kind, s.created_by, o.due, "
     "o.kind AS run_kind, "
     "e.attempt, e.state, e.reason, e.queued, e.started, e.ended, e.percent, e.message, e.error, e.started_by, "
-    "e.progress, "
-    "s.resource "
+    "e.progress, e.not_before, s.resource "
     "FROM execution e JOIN schedule s ON s.id = e.schedule_id JOIN task t ON t.id = e.task_id "
     "JOIN occurrence o ON o.id = e.occurrence_id "
 )
 _SCHEDULE = (
     "SELECT s.id, s.task_id, t.plugin, s.method, s.args, s.kind, s.rule, s.policy, s.state, s.next_due, s.created, "
-    "s.created_by, s.resource, s.timeout FROM schedule s JOIN task t ON t.id = s.task_id "
+    "s.created_by, s.resource, s.timeout, s.runs, s.note FROM schedule s JOIN task t ON t.id = s.task_id "
+)
+
+
+_DUE = (
+    "SELECT s.id, s.task_id, t.plugin, s.method, s.args, s.rule, s.policy, s.next_due, s.resource, s.timeout, s.runs, "
+    f"(SELECT count(*) FROM execution e WHERE e.schedule_id=s.id AND e.state IN {_OPEN}) AS unfinished "
+    "FROM schedule s JOIN task t ON t.id = s.task_id WHERE s.next_due <= ? AND s.state='armed' "
+    "ORDER BY s.next_due, s.id LIMIT ?"
 )
 
 
@@ -34,7 +43,8 @@ class History:
         """Return the live schedules that will run by time, of one plugin or of all, by id."""
         with self.database.read() as session:
             rows = session.rows(
-                _SCHEDULE + "WHERE s.state IN ('armed', 'reserved', 'paused') AND (?='' OR t.plugin=?) ORDER BY s.id",
+                _SCHEDULE
+                + "WHERE s.state IN ('armed', 'reserved', 'paused', 'broken') AND (?='' OR t.plugin=?) ORDER BY s.id",
                 plugin,
                 plugin,
             )
@@ -49,32 +59,31 @@ class History:
         return _schedule(row)
 
     def due(self, now: float, limit: int = 200) -> list[Row]:
-        """Return rows of schedules due by `now`, earliest first, each with `unfinished` and `runs` counts."""
+        """Return rows of schedules due by `now`, earliest first, each with its count of `unfinished` runs."""
         with self.database.read() as session:
-            return session.rows(
-                _SCHEDULE.replace(
-                    " FROM schedule s",
-                    ", (SELECT count(*) FROM execution e WHERE e.schedule_id=s.id AND e.state IN " + _OPEN + ") "
-                    "AS unfinished, (SELECT count(*) FROM execution e WHERE e.schedule_id=s.id) AS runs "
-                    "FROM schedule s",
-                )
-                + "WHERE s.next_due <= ? AND s.state='armed' ORDER BY s.next_due, s.id LIMIT ?",
-                now,
-                limit,
-            )
+            return session.rows(_DUE, now, limit)
 
     def next_due(self) -> float | None:
-        """Return the earliest due time of all."""
+        """Return the earliest due time of all; a row whose due time is no number is passed over."""
         with self.database.read() as session:
-            found = session.value("SELECT min(next_due) FROM schedule WHERE next_due IS NOT NULL")
-        return None if found is None else float(found)
+            # numbers sort before everything else but NULL, so the first is one unless there is none
+            found = session.value("SELECT next_due FROM schedule WHERE next_due IS NOT NULL ORDER BY next_due LIMIT 1")
+        return float(found) if isinstance(found, int | float) else None
+
+    def unusable(self) -> list[int]:
+        """Return the armed schedules whose due time is no number, which would otherwise never be looked at again."""
+        with self.database.read() as session:
+            rows = session.rows(
+                "SELECT id FROM schedule WHERE next_due > 9e999 AND next_due IS NOT NULL AND state='armed'"
+            )
+        return [row["id"] for row in rows]
 
     def open_executions(self) -> list[Row]:
         """Return schedule rows joined with their unfinished executions, in due order."""
         with self.database.read() as session:
             return session.rows(
                 "SELECT s.id, s.task_id, t.plugin, s.method, s.args, s.resource, s.timeout, s.policy, "
-                "e.id AS exec_id, o.due, "
+                "e.id AS exec_id, o.due, e.attempt, e.not_before, "
                 "o.kind AS run_kind, e.state, e.started_by, e.worker FROM execution e "
                 "JOIN schedule s ON s.id = e.schedule_id JOIN task t ON t.id = e.task_id "
                 f"JOIN occurrence o ON o.id = e.occurrence_id WHERE e.state IN {_OPEN} ORDER BY o.due, e.id"
@@ -155,12 +164,21 @@ class History:
 
 
 def _schedule(row: Row) -> Values:
-    return {
+    found: Values = {
         "schedId": row["id"], "plugin": row["plugin"], "method": row["method"], "kind": row["kind"],
-        "rule": values.from_json(row["rule"]), "policy": values.from_json(row["policy"]), "state": row["state"],
-        "next_due": row["next_due"], "created": row["created"], "created_by": row["created_by"],
-        "enabled": row["state"] == "armed",
+        "state": row["state"], "next_due": row["next_due"], "created": row["created"],
+        "created_by": row["created_by"], "resource": row["resource"], "timeout": row["timeout"], "note": row["note"],
+        "enabled": row["state"] == "armed", "runs": row["runs"], "broken": "", "rule": {}, "policy": {},
     }  # fmt: skip
+    try:
+        found["rule"], found["policy"] = values.from_json(row["rule"]), values.from_json(row["policy"])
+        Rule.from_values(found["rule"])
+        Policy.from_values(found["policy"])
+    except (RaaError, ValueError, TypeError, AttributeError) as error:
+        found["broken"] = row["note"] or str(error)
+    if row["state"] == "broken":
+        found["broken"] = row["note"]
+    return found
 
 
 def _execution(row: Row) -> Values:
@@ -173,6 +191,6 @@ def _execution(row: Row) -> Values:
         "statusmsg": row["message"] or row["reason"], "percent": row["percent"] or 0,
         "known_percent": row["percent"], "due": row["due"], "queued": row["queued"], "started": row["started"],
         "ended": row["ended"], "by": row["started_by"], "attempt": row["attempt"], "resource": row["resource"],
-        "error": values.from_json(row["error"]) if row["error"] else None,
+        "error": values.from_json(row["error"]) if row["error"] else None, "begin": row["not_before"],
         "progress": values.from_json(row["progress"]),
     }  # fmt: skip

@@ -1,4 +1,4 @@
-"""The ledger's writes: schedules, occurrences, executions and events, each change one transaction.
+"""The ledger's writes about schedules: stored, armed, fired, ended; each change one transaction.
 
 Plain SQL on SQLObject's connection: an ORM object costs more than the whole commit here. States change only by a
 conditional UPDATE, so two who want the same run cannot both get it.
@@ -6,48 +6,26 @@ conditional UPDATE, so two who want the same run cannot both get it.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from dataclasses import dataclass
-from typing import Any
+from collections.abc import Callable, Sequence
 
 from raa import values
 from raa.constants import UNFINISHED
 from raa.db.connection import Database, Row, Session
-from raa.planning.planner import Plan
-from raa.protocols import Order, Values
+from raa.db.job import Job, job_of, job_of_order
+from raa.db.runs import Runs, add_execution
+from raa.planning.planner import Fire, Plan
+from raa.protocols import Order
 
 _OPEN = "('" + "', '".join(UNFINISHED) + "')"
+#: gives a job a place if there is one for it this moment
+Grant = Callable[[Job], bool]
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Job:
-    """An execution as the runner carries it."""
-
-    exec_id: int
-    sched_id: int
-    plugin: str
-    method: str
-    args: list[Any]
-    due: float
-    resource: str
-    timeout: float | None
-    kind: str
-    who: str
-    #: runs of its schedule may be at work at the same time
-    parallel: bool = False
-
-    @property
-    def holds(self) -> frozenset[str]:
-        """What no other run may hold meanwhile: its resource, and its schedule unless that allows overlap."""
-        schedule = f"schedule {self.sched_id}" if self.kind == "scheduled" and not self.parallel else ""
-        return frozenset(filter(None, (self.resource, schedule)))
-
-
-class Ledger:
+class Ledger(Runs):
     """Writes to ledger.db; `now` is epoch seconds, given by the caller."""
 
     def __init__(self, database: Database) -> None:
-        self.database = database
+        super().__init__(database)
         self._tasks: dict[str, int] = {}
 
     def task_id(self, plugin: str) -> int:
@@ -70,7 +48,10 @@ class Ledger:
         starts_now = kind in ("immed", "now")
         state = "reserved" if not order.armed else "done" if starts_now else "armed"
         args = values.to_json(values.masked(list(order.args)))
-        with self.database.write() as session:
+        rule, policy = values.to_json(order.rule), values.to_json(order.policy)
+        run_kind = "call" if order.call else kind
+
+        def work(session: Session) -> Job | int:
             if order.single:
                 found = session.row(
                     "SELECT e.id, e.schedule_id FROM execution e JOIN schedule s ON s.id = e.schedule_id "
@@ -79,54 +60,19 @@ class Ledger:
                     order.method,
                 )
                 if found:
-                    return _job(found["id"], found["schedule_id"], order, now, "running")
+                    return job_of_order(found["id"], found["schedule_id"], order, now, "running")
             sched_id = session.insert(
                 "INSERT INTO schedule (task_id, method, args, kind, rule, policy, state, next_due, created, "
                 "created_by, resource, timeout) VALUES (?,?,?,?,?,?,?,?,?,?,?,?)",
-                task,
-                order.method,
-                args,
-                "call" if order.call else kind,
-                values.to_json(order.rule),
-                values.to_json(order.policy),
-                state,
-                next_due if order.armed else None,
-                now,
-                order.who,
-                order.resource,
-                order.timeout,
-            )
+                task, order.method, args, run_kind, rule, policy, state, next_due if order.armed else None, now,
+                order.who, order.resource, order.timeout,
+            )  # fmt: skip
             if not starts_now or not order.armed:
                 return sched_id
-            exec_id = self._execution(
-                session, sched_id, task, now, "call" if order.call else kind, order.who, claim, now
-            )
-            return _job(exec_id, sched_id, order, now, "call" if order.call else kind)
+            exec_id = add_execution(session, sched_id, task, now, run_kind, order.who, now, claim=claim)
+            return job_of_order(exec_id, sched_id, order, now, run_kind, bool(claim))
 
-    @staticmethod
-    def _execution(
-        session: Session, sched_id: int, task: int, due: float, kind: str, who: str, claim: str, now: float
-    ) -> int:
-        state = "running" if claim else "queued"
-        occurrence = session.insert(
-            "INSERT INTO occurrence (schedule_id, due, kind, state, reason) VALUES (?,?,?,?,'')",
-            sched_id,
-            due,
-            kind,
-            state,
-        )
-        return session.insert(
-            "INSERT INTO execution (occurrence_id, schedule_id, task_id, attempt, state, reason, queued, started, "
-            "message, started_by, worker, progress) VALUES (?,?,?,1,?,'',?,?,'',?,?,'{}')",
-            occurrence,
-            sched_id,
-            task,
-            state,
-            now,
-            now if claim else None,
-            who,
-            claim,
-        )
+        return self.database.run(work)
 
     def arm(self, sched_ids: Sequence[int], next_dues: Sequence[float | None]) -> None:
         """Make reserved schedules due."""
@@ -144,182 +90,82 @@ class Ledger:
         with self.database.write() as session:
             return bool(
                 session.changed(
-                    "UPDATE schedule SET state='ended', next_due=NULL WHERE id=? "
-                    "AND state IN ('armed', 'reserved', 'paused') AND task_id=(SELECT id FROM task WHERE plugin=?)",
+                    "UPDATE schedule SET state='ended', next_due=NULL WHERE id=? AND state IN ('armed', 'reserved', "
+                    "'paused', 'broken') AND task_id=(SELECT id FROM task WHERE plugin=?)",
                     sched_id,
                     plugin,
                 )
             )
 
-    def fire(self, rows: Sequence[tuple[Row, Plan]], now: float) -> list[Job]:
-        """Write what the planner decided: occurrences, executions and each schedule's next due time, in one commit."""
-        jobs = []
+    def set_broken(self, sched_id: int, cause: str) -> None:
+        """Put a schedule that cannot be used aside, with the cause that its page shows."""
         with self.database.write() as session:
+            session.execute(
+                "UPDATE schedule SET state='broken', note=?, next_due=NULL WHERE id=? AND state='armed'",
+                cause,
+                sched_id,
+            )
+
+    def fire(
+        self, rows: Sequence[tuple[Row, Plan]], now: float, claim: str = "", grant: Grant | None = None
+    ) -> list[Job]:
+        """Write what the planner decided: occurrences, executions and each schedule's next due time, in one commit.
+
+        A job that `grant` has a place for is written as running in `claim` right away. The caller takes the places back
+        when this raises.
+        """
+
+        def work(session: Session) -> list[Job]:
+            jobs: list[Job] = []
             for row, plan in rows:
                 next_due = plan.next_due.timestamp() if plan.next_due else None
+                fresh = sum(fire.state == "queued" for fire in plan.fire)
                 # another engine on the same file may have been here: only the one that moves next_due goes on
                 if not session.changed(
-                    "UPDATE schedule SET next_due=?, state=? WHERE id=? AND next_due=? AND state='armed'",
+                    "UPDATE schedule SET next_due=?, state=?, runs=runs+? WHERE id=? AND next_due=? AND state='armed'",
                     next_due,
                     "armed" if next_due is not None else "done",
+                    fresh,
                     row["id"],
                     row["next_due"],
                 ):
                     continue
                 for fire in plan.fire:
-                    due = fire.due.timestamp()
-                    if session.value("SELECT 1 FROM occurrence WHERE schedule_id=? AND due=?", row["id"], due):
-                        continue  # this one has been accounted for
-                    if fire.state == "queued":
-                        who = "schedule"
-                        exec_id = self._execution(session, row["id"], row["task_id"], due, "scheduled", who, "", now)
-                        jobs.append(job_of({**row, "exec_id": exec_id, "due": due, "run_kind": "scheduled"}, who))
-                    else:
-                        session.execute(
-                            "INSERT INTO occurrence (schedule_id, due, kind, state, reason) "
-                            "VALUES (?,?,'scheduled',?,?)",
-                            row["id"],
-                            due,
-                            fire.state,
-                            fire.reason,
-                        )
-        return jobs
+                    job = self._fire(session, row, fire, now, claim, grant)
+                    if job is not None:
+                        jobs.append(job)
+            return jobs
 
-    def claim(self, exec_id: int, worker: str, now: float) -> bool:
-        """Take a queued execution for a worker; False if it is no longer queued."""
-        with self.database.write() as session:
-            taken = session.changed(
-                "UPDATE execution SET state='running', started=?, worker=? WHERE id=? AND state='queued'",
-                now,
-                worker,
-                exec_id,
-            )
-            if taken:
-                self._mirror(session, exec_id)
-            return bool(taken)
-
-    def cancelling(self, exec_id: int, who: str) -> bool:
-        """Note that a running execution is being stopped."""
-        with self.database.write() as session:
-            return bool(
-                session.changed(
-                    "UPDATE execution SET state='cancelling', reason=? WHERE id=? AND state='running'",
-                    f"by {who}",
-                    exec_id,
-                )
-            )
-
-    def finish(
-        self,
-        exec_id: int,
-        state: str,
-        now: float,
-        *,
-        reason: str = "",
-        message: str | None = None,
-        result: str | None = None,
-        error: Values | None = None,
-        events: Sequence[tuple[float, str, Values]] = (),
-    ) -> bool:
-        """End an execution in exactly one final state; False if it had ended before."""
-        with self.database.write() as session:
-            ended = session.changed(
-                "UPDATE execution SET state=?, ended=?, reason=CASE WHEN ?='' THEN reason ELSE ? END, "
-                "message=COALESCE(?, message), result=?, error=?, "
-                "percent=CASE WHEN ? IN ('succeeded', 'warnings') THEN 100 ELSE percent END "
-                f"WHERE id=? AND state IN {_OPEN}",
-                state,
-                now,
-                reason,
-                reason,
-                message,
-                result,
-                values.to_json(error) if error else None,
-                state,
-                exec_id,
-            )
-            if ended:
-                self._mirror(session, exec_id)
-                add_events(session, exec_id, (*events, (now, "state", {"state": state, "reason": reason})))
-            return bool(ended)
+        return self.database.run(work)
 
     @staticmethod
-    def _mirror(session: Session, exec_id: int) -> None:
-        session.execute(
-            "UPDATE occurrence SET (state, reason) = (SELECT state, reason FROM execution WHERE id=?) "
-            "WHERE id=(SELECT occurrence_id FROM execution WHERE id=?)",
-            exec_id,
-            exec_id,
-        )
-
-    def record(self, exec_id: int, events: Sequence[tuple[float, str, Values]], progress: Values) -> None:
-        """Add events of a running execution; `progress` is its merged state (percent, message, step ...)."""
-        with self.database.write() as session:
-            add_events(session, exec_id, events)
-            session.execute(
-                "UPDATE execution SET percent=?, message=?, progress=? WHERE id=?",
-                progress.get("percent"),
-                progress.get("message", ""),
-                values.to_json(progress),
-                exec_id,
-            )
-
-    def prune(self, before: float) -> int:
-        """Forget calls that ended before this time; ids are not used again."""
-        old = "SELECT e.id FROM execution e JOIN schedule s ON s.id = e.schedule_id WHERE s.kind='call' AND e.ended < ?"
-        with self.database.write() as session:
-            session.execute(f"DELETE FROM event WHERE execution_id IN ({old})", before)
-            gone = session.changed(f"DELETE FROM execution WHERE id IN ({old})", before)
-            session.execute(
-                "DELETE FROM occurrence WHERE kind='call' AND id NOT IN (SELECT occurrence_id FROM execution) "
-                "AND due < ?",
-                before,
-            )
-            session.execute(
-                "DELETE FROM schedule WHERE kind='call' AND created < ? "
-                "AND id NOT IN (SELECT schedule_id FROM occurrence)",
-                before,
-            )
-            return gone
+    def _fire(session: Session, row: Row, fire: Fire, now: float, claim: str, grant: Grant | None) -> Job | None:
+        due = fire.due.timestamp()
+        state, covers = fire.state, fire.covers
+        begin = fire.begin.timestamp() if fire.begin is not None else due
+        job = None
+        if state == "queued":
+            job = job_of({**row, "exec_id": 0, "due": due, "run_kind": "scheduled", "not_before": begin}, "schedule")
+        occurrence = session.insert_new(
+            "INSERT OR IGNORE INTO occurrence (schedule_id, due, kind, state, reason, covers) "
+            "VALUES (?,?,'scheduled',?,?,?)",
+            row["id"], due, state, fire.reason, covers,
+        )  # fmt: skip
+        if not occurrence:
+            return None  # this one has been accounted for
+        if job is None:
+            return None
+        claimed = grant is not None and begin <= now and grant(job)
+        if claimed:
+            session.execute("UPDATE occurrence SET state='running' WHERE id=?", occurrence)
+        exec_id = add_execution(
+            session, row["id"], row["task_id"], due, "scheduled", "schedule", now, claim=claim if claimed else "",
+            occurrence=occurrence, begin=begin, reason=fire.reason,
+        )  # fmt: skip
+        return replace_id(job, exec_id, claimed)
 
 
-def add_events(session: Session, exec_id: int, events: Sequence[tuple[float, str, Values]]) -> None:
-    """Append events with the next sequence numbers of their execution."""
-    if not events:
-        return
-    seq = int(session.value("SELECT max(seq) FROM event WHERE execution_id=?", exec_id) or 0)
-    for at, kind, body in events:
-        seq += 1
-        session.execute("INSERT INTO event VALUES (?,?,?,?,?)", exec_id, seq, at, kind, values.to_json(body))
-
-
-def job_of(row: Row, who: str) -> Job:
-    """Build a Job from a schedule's row joined with `exec_id`, `due` and `run_kind`."""
-    return Job(
-        exec_id=row["exec_id"],
-        sched_id=row["id"],
-        plugin=row["plugin"],
-        method=row["method"],
-        args=values.from_json(row["args"]),
-        due=row["due"],
-        resource=row["resource"],
-        timeout=row["timeout"],
-        kind=row["run_kind"],
-        who=who,
-        parallel=values.from_json(row["policy"]).get("overlap") == "allow",
-    )
-
-
-def _job(exec_id: int, sched_id: int, order: Order, due: float, kind: str) -> Job:
-    return Job(
-        exec_id=exec_id,
-        sched_id=sched_id,
-        plugin=order.plugin,
-        method=order.method,
-        args=list(order.args),
-        due=due,
-        resource=order.resource,
-        timeout=order.timeout,
-        kind=kind,
-        who=order.who,
-    )
+def replace_id(job: Job, exec_id: int, claimed: bool) -> Job:
+    """Return the job under its number, once that is known."""
+    return Job(**{**{name: getattr(job, name) for name in job.__dataclass_fields__}, "exec_id": exec_id,
+                  "claimed": claimed})  # fmt: skip

@@ -39,6 +39,8 @@ class Schedule(_Ledger):
     createdBy = StringCol(notNone=True)
     resource = StringCol(notNone=True)
     timeout = FloatCol()
+    runs = IntCol(notNone=True)
+    note = StringCol(notNone=True)
 
 
 class Occurrence(_Ledger):
@@ -49,6 +51,7 @@ class Occurrence(_Ledger):
     kind = StringCol(notNone=True)
     state = StringCol(notNone=True)
     reason = StringCol(notNone=True)
+    covers = IntCol(notNone=True)
 
 
 class Execution(_Ledger):
@@ -70,6 +73,7 @@ class Execution(_Ledger):
     startedBy = StringCol(notNone=True)
     worker = StringCol(notNone=True)
     progress = StringCol(notNone=True)
+    notBefore = FloatCol(notNone=True)
 
 
 class User(_Ledger):

@@ -5,45 +5,18 @@ Nothing that was due goes unaccounted for: the `covers` of a plan's fires add up
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
+from raa.planning.blackout import Blackout, closed_until
 from raa.planning.occurrences import TICK, last_until, missed_between, next_after, upcoming
+from raa.planning.policy import Policy, delayed
 from raa.planning.rule import Rule
 from raa.planning.words import moment_text
-from raa.rpath_error import InvalidInput
 
-CATCH_UP = ("one", "none", "all")
-OVERLAP = ("skip", "queue", "allow")
 #: a longer row of dropped occurrences is recorded as one, so that ten years of downtime are not a million rows
 ROWS = 20
-
-
-@dataclass(frozen=True, slots=True)
-class Policy:
-    """What a schedule wants done about late runs (`catch_up`, `window` in seconds) and slow ones (`overlap`).
-
-    `catch_up` "one" runs the latest of several, "all" the latest `catch_up_max` in order, "none" only what is on time.
-    """
-
-    catch_up: str = "one"
-    catch_up_max: int = 10
-    #: occurrences later than this are missed whatever `catch_up` says
-    window: float | None = None
-    overlap: str = "skip"
-
-    def __post_init__(self) -> None:
-        problems: dict[str, str] = {}
-        if self.catch_up not in CATCH_UP:
-            problems["catch_up"] = f"Catching up is one of {', '.join(CATCH_UP)}, not {self.catch_up!r}."
-        if self.catch_up_max < 1:
-            problems["catch_up_max"] = "The number of runs to catch up must be 1 or more."
-        if self.window is not None and self.window < 0:
-            problems["window"] = "The window for late runs cannot be negative."
-        if self.overlap not in OVERLAP:
-            problems["overlap"] = f"Overlap is one of {', '.join(OVERLAP)}, not {self.overlap!r}."
-        if problems:
-            raise InvalidInput(problems=problems)
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,6 +28,8 @@ class Fire:
     reason: str = ""
     #: how many occurrences the row stands for, `due` being the earliest
     covers: int = 1
+    #: when a queued one may start, where that is later than `due`
+    begin: datetime | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -73,13 +48,17 @@ def decide(
     unfinished: int,
     runs_so_far: int,
     grace: float = 60.0,
+    *,
+    sched_id: int = 0,
+    blackouts: Sequence[Blackout] = (),
 ) -> Plan:
     """Decide what becomes of everything due from `next_due` up to `now`.
 
     `next_due` is taken as it was stored, also when the rule (or its zone's data) has changed since; before it (a clock
     set back) nothing happens. `unfinished` counts the schedule's runs that wait or run, `runs_so_far` all it ever
     queued. Up to `grace` seconds late is on time. Overlap is judged against `unfinished` only: runs that "all" queues
-    together are for the caller to run one after the other.
+    together are for the caller to run one after the other. `blackouts` are those of all schedules; what is due in one
+    waits for its end, unless the schedule does not catch up. `sched_id` seeds the random delay.
     """
     if next_due is None or now < next_due:
         return Plan((), next_due)
@@ -100,7 +79,8 @@ def decide(
     rest = total - too_old
     wanted = min(rest, _wanted(policy, latest, now, grace), rest if left is None else left)
     chosen = _chosen(rule, next_due, now, total, wanted)
-    blocked = _blocked(policy, unfinished) if wanted else None
+    closed = closed_until((*blackouts, *policy.closed), now) if blackouts or policy.blackouts else None
+    blocked = _blocked(rule, policy, unfinished, closed) if wanted else None
 
     fires: list[Fire] = []
     if too_old:
@@ -115,7 +95,12 @@ def decide(
     if blocked:
         fires += _dropped(rule, chosen[0], wanted, *blocked)
     else:
-        fires += [Fire(due, "queued", _late_reason(due, now, grace)) for due in chosen]
+        for n, due in enumerate(chosen):
+            then = chosen[n + 1] if n + 1 < len(chosen) else following.due if following is not None else None
+            begin = delayed(sched_id, due, policy.delay, then) if policy.delay else due
+            if blackouts or policy.blackouts:
+                begin = closed_until((*blackouts, *policy.closed), max(begin, now)) or begin
+            fires.append(Fire(due, "queued", _late_reason(due, now, grace), 1, begin if begin > due else None))
 
     if left is not None and not blocked and wanted >= left:
         return Plan(tuple(fires), None)
@@ -155,7 +140,14 @@ def _chosen(rule: Rule, next_due: datetime, now: datetime, total: int, wanted: i
     return found[::-1]
 
 
-def _blocked(policy: Policy, unfinished: int) -> tuple[str, str] | None:
+def _blocked(rule: Rule, policy: Policy, unfinished: int, closed: datetime | None) -> tuple[str, str] | None:
+    if closed is not None:
+        until = f"the blackout until {moment_text(closed, rule.zone)}"
+        if policy.catch_up == "none":
+            return "skipped", f"it fell into {until}"
+        if policy.catch_up == "one" and unfinished:
+            return "merged", f"merged into the run that {until} holds up"
+        return None
     if policy.overlap == "skip" and unfinished > 0:
         return "skipped", "the run before had not ended"
     if policy.overlap == "queue" and unfinished >= 2:

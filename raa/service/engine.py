@@ -12,11 +12,14 @@ from raa.config import Config
 from raa.constants import GOOD, UNFINISHED
 from raa.db.control import Control
 from raa.db.history import History
+from raa.db.job import AWAITED, LONG, Job
 from raa.db.joblist import JobList
-from raa.db.ledger import Job, Ledger
+from raa.db.ledger import Ledger
 from raa.host.health import health
+from raa.planning import blackout
+from raa.planning.blackout import Blackout
 from raa.planning.occurrences import next_after
-from raa.planning.planner import Policy
+from raa.planning.policy import Policy
 from raa.planning.rule import Rule
 from raa.protocols import Order, Values, WebSide
 from raa.rpath_error import InvalidInput, ItemNotFound, RaaError
@@ -53,10 +56,15 @@ class Engine:
         self.config = config
         self.control = Control(ledger, ledger.database)
         self.joblist = JobList(ledger.database)
+        self._blackouts: Sequence[Blackout] = ()
+        try:
+            self._blackouts = blackout.from_values(self.control.blackouts(), "UTC")
+        except RaaError:
+            log.exception("the stored blackouts cannot be read and hold up nothing; set them anew")
 
     def start(self, web: WebSide, *, scheduling: bool = True) -> None:
         """Take up what an earlier process left, then run."""
-        self.runner.web = web
+        self.runner.web = self.runner.teller.web = web
         self.pool.start()
         self.runner.recover()
         if scheduling:
@@ -67,32 +75,40 @@ class Engine:
         self.scheduler.stop()
         self.runner.stop(self.config.typed("service.stop_wait", float, 10.0))
         self.ledger.database.close()
+        self.runner.begun.close()
 
     # -- schedules and runs
 
     def submit(self, order: Order) -> Values:
         rule = Rule.from_values(order.rule)
-        Policy(**order.policy)  # judged before it is stored
+        Policy.from_values(order.policy)  # judged before it is stored
         now = self.clock.now()
         first = _first(rule, now)
         if first is None and rule.repeats:
             raise InvalidInput("This schedule is never due: no day or time that it names comes before its end.")
-        awaited = rule.kind == "immed" and order.armed and not order.single
-        claim = self.pool.mark if awaited and self.runner.reserve(order.resource) else ""
+        self._above_floor(rule)
+        lane, holds = AWAITED if order.call or rule.kind == "immed" else LONG, frozenset(filter(None, [order.resource]))
+        at_once = rule.kind in ("immed", "now") and order.armed and not order.single
+        claim = self.pool.mark if at_once and self.runner.reserve(lane, holds) else ""
         try:
             added = self.ledger.add(order, rule.kind, now.timestamp(), first, claim)
         except BaseException:
             if claim:
-                self.runner.release(order.resource)
+                self.runner.release(lane, holds)
             raise
         if not isinstance(added, Job):
             self.scheduler.poke()
             return {"schedId": added, "execId": 0}
-        if claim:
-            self.runner.run_now(added)
-        elif added.kind != "running":
-            self.runner.enqueue([added])
+        if added.kind != "running":  # "running": an unfinished one that was there
+            self.runner.take_in([added])
         return {"schedId": added.sched_id, "execId": added.exec_id}
+
+    def _above_floor(self, rule: Rule) -> None:
+        floor = self.config.typed("service.interval_floor", float, 1.0)
+        if rule.kind == "interval" and rule.step.total_seconds() < floor:
+            raise InvalidInput(
+                problems={"count": f"The shortest interval here is {floor:g} s (service.interval_floor)."}
+            )
 
     def result(self, exec_id: int, timeout: float) -> Any:
         return self.runner.result(exec_id, timeout)
@@ -142,17 +158,66 @@ class Engine:
         return self._enqueued(self.control.run_now(sched_id, who, self.clock.now().timestamp()))
 
     def _enqueued(self, job: Job) -> Values:
-        self.runner.enqueue([job])
+        self.runner.take_in([job])
         return {"schedId": job.sched_id, "execId": job.exec_id}
 
-    def set_enabled(self, sched_id: int, enabled: bool) -> None:
+    def set_enabled(self, sched_id: int, enabled: bool, note: str = "") -> None:
         due = None
         if enabled:
             due = _first(Rule.from_values(self.history.schedule(sched_id)["rule"]), self.clock.now())
             if due is None:
                 raise ItemNotFound(f"Schedule {sched_id} has no occurrence left.")
-        self.control.set_enabled(sched_id, due)
+        self.control.set_enabled(sched_id, due, "" if enabled else note[:500])
         self.scheduler.poke()
+
+    def schedule(self, sched_id: int) -> Values:
+        return self.history.schedule(sched_id)
+
+    def edit(self, sched_id: int, changes: Values) -> Values:
+        """Change a live schedule; what is late under its old rule is fired before."""
+        unknown = sorted(set(changes) - {"rule", "policy", "resource", "timeout"})
+        if unknown:
+            raise InvalidInput(problems={unknown[0]: f"A schedule has no {unknown[0]!r} that could be changed."})
+        stored = self.history.schedule(sched_id)
+        wanted: Values = {"rule": stored["rule"], "policy": stored["policy"], **changes}
+        rule = Rule.from_values(wanted["rule"])
+        Policy.from_values(wanted["policy"])
+        self._above_floor(rule)
+        if not rule.repeats and rule.kind != "once":
+            raise InvalidInput(problems={"kind": "A stored schedule runs once at a time, or again and again."})
+        timeout = changes.get("timeout")
+        if timeout is not None and not 1 <= timeout <= 366 * 86_400:
+            raise InvalidInput(problems={"timeout": "The time limit must be 1 second to a year."})
+        now = self.clock.now()
+        first = _first(rule, now)
+        if first is None or (rule.kind == "once" and first < now.timestamp()):
+            raise InvalidInput(problems={"start": "That lies in the past: this schedule would never be due."})
+        if not stored["broken"]:
+            self.scheduler.step()
+        if "rule" in changes:
+            changes = {**changes, "rule": rule.to_values()}
+        self.control.edit(sched_id, first, changes)
+        self.scheduler.poke()
+        return self.history.schedule(sched_id)
+
+    def end(self, sched_id: int) -> bool:
+        return self.ledger.unschedule(sched_id, self.history.schedule(sched_id)["plugin"])
+
+    def blackouts(self) -> list[Values]:
+        return [one.to_values() for one in self._blackouts]
+
+    def set_blackouts(self, found: Sequence[Values], zone: str) -> None:
+        made = blackout.from_values(found, zone)
+        blackout.check_open(made, self.clock.now())
+        self.control.set_blackouts([one.to_values() for one in made])
+        self._blackouts = made
+
+    def current_blackouts(self) -> Sequence[Blackout]:
+        """Return the blackouts of all schedules, for the scheduler."""
+        return self._blackouts
+
+    def waits_for(self, exec_id: int) -> Sequence[Any] | None:
+        return self.runner.waits_for(exec_id)
 
     def health(self) -> Values:
         return dict(health(self.ledger.database.path.parent))

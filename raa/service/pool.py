@@ -63,6 +63,7 @@ class Worker:
         self._wake = os.eventfd(0, os.EFD_NONBLOCK | os.EFD_CLOEXEC)
         self._guard = threading.Lock()
         self._ended = False
+        self.retired = False
         threading.Thread(target=self._read, name="raa-worker", daemon=True).start()
 
     def start(self, listener: Listener, bind: dict[str, Any], run: dict[str, Any]) -> None:
@@ -101,7 +102,8 @@ class Worker:
             self.pool.order(b"K%d" % self.pid)
 
     def retire(self) -> None:
-        """Let the process go: what hangs below it goes too."""
+        """Let the process go: what hangs below it goes too; one that has not said its pid yet goes when it does."""
+        self.retired = True
         self.kill()
 
     def _look(self) -> None:
@@ -319,6 +321,8 @@ class Pool:
             if pid in self._early:
                 worker.code = self._early.pop(pid)
                 worker.gone.set()
+        if worker.retired:
+            worker.kill()
 
     def unlist(self, worker: Worker) -> None:
         """Give this worker to nobody any more."""

@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 import threading
-import time
 from typing import TYPE_CHECKING, Any
 
-from raa.db.ledger import Job
+from raa.db.job import Job
 from raa.protocols import Values
 from raa.rpath_error import DeadlineExceeded, InvalidInput, OperationFailed, RaaError, RemoteError, from_wire, to_wire
 
 if TYPE_CHECKING:
+    from raa.service.inline import InlineWorker
     from raa.service.pool import Worker
     from raa.service.runner import Runner
 
@@ -27,13 +27,11 @@ class Run:
         self.runner = runner
         self.job = job
         self.timeout = timeout
-        self.worker: Worker | None = None
+        self.worker: Worker | InlineWorker | None = None
         self.progress: Values = {}
         #: state to end with once the worker has stopped ("cancelled", "timed_out", "interrupted"), and why
         self.stopping: tuple[str, str] | None = None
         self.state = "queued"
-        #: whether it occupies a slot and its resource
-        self.holds = False
         self._events: list[tuple[float, str, Values]] = []
         self._deadline: float | None = None
         self._kill_at: float | None = None
@@ -42,6 +40,28 @@ class Run:
         self._done = threading.Event()
         self._value: Any = None
         self._error: Values | None = None
+
+    # -- what the queue needs to know
+
+    @property
+    def exec_id(self) -> int:
+        return self.job.exec_id
+
+    @property
+    def due(self) -> float:
+        return self.job.due
+
+    @property
+    def begin_at(self) -> float:
+        return self.job.begin
+
+    @property
+    def lane(self) -> str:
+        return self.job.lane
+
+    @property
+    def holds(self) -> frozenset[str]:
+        return self.job.holds
 
     # -- waiting for it
 
@@ -54,6 +74,10 @@ class Run:
             )
         return outcome(self.state, self._value, self._error)
 
+    def wait_end(self, timeout: float) -> None:
+        """Wait until its end is written, or the time is over."""
+        self._done.wait(timeout)
+
     def end(self, state: str, value: Any = None, error: Values | None = None) -> None:
         with self._lock:
             self.state, self._value, self._error = state, value, error
@@ -61,7 +85,7 @@ class Run:
 
     # -- its worker speaks (on the worker's thread)
 
-    def begin(self, worker: Worker) -> bool:
+    def begin(self, worker: Worker | InlineWorker) -> bool:
         """Take the worker; False if the run was stopped before it began."""
         with self._lock:
             if self.stopping:
@@ -69,7 +93,7 @@ class Run:
             self.worker = worker
             self.state = "running"
             if self.timeout:
-                self._deadline = time.monotonic() + self.timeout
+                self._deadline = self.runner.monotonic() + self.timeout
             return True
 
     def message(self, message: dict[str, Any]) -> None:
@@ -96,7 +120,7 @@ class Run:
 
     def flush(self) -> None:
         events = self.take_events()
-        self._flushed = time.monotonic()
+        self._flushed = self.runner.monotonic()
         if events:
             self.runner.record(self, events)
 
@@ -106,7 +130,7 @@ class Run:
             self.flush()
 
     def overdue(self) -> float | None:
-        now = time.monotonic()
+        now = self.runner.monotonic()
         if self._events and now - self._flushed >= FLUSH_EVERY:
             self.flush()
         left = self._end_within(now)
@@ -133,7 +157,7 @@ class Run:
             if self._done.is_set() or self.stopping:
                 return False
             self.stopping = (state, reason)
-            self._kill_at = time.monotonic() + GRACE
+            self._kill_at = self.runner.monotonic() + GRACE
             if self.worker:
                 self.worker.terminate()
             return True
@@ -143,20 +167,22 @@ class Run:
         self.runner.ended(self, {"error": error, "clean": False, "lost": reason}, self.take_events())
 
     def _answer(self, message: dict[str, Any]) -> None:
-        answer: dict[str, Any]
-        try:
-            value = self.runner.web_call(self.job.plugin, message["call"], message["args"], message["kwargs"])
-            answer = {"value": value}
-        except RaaError as error:
-            answer = {"error": to_wire(error)}
-        except BaseException as error:  # noqa: BLE001 - whatever a web half raises, the method waits for an answer
-            self.runner.log_failure(self.job, error)
-            answer = {"error": to_wire(error)}
+        answer = self.answer(message["call"], message["args"], message["kwargs"])
         if self.worker:
             try:
                 self.worker.reply(answer)
             except InvalidInput as error:  # an error whose fields do not cross
                 self.worker.reply({"error": to_wire(error)})
+
+    def answer(self, target: str, args: list[Any], kwargs: Values) -> Values:
+        """Call the web side for the method: `{"value"}`, or `{"error"}` as it crosses."""
+        try:
+            return {"value": self.runner.web_call(self.job.plugin, target, args, kwargs)}
+        except RaaError as error:
+            return {"error": to_wire(error)}
+        except BaseException as error:  # noqa: BLE001 - whatever a web half raises, the method waits for an answer
+            self.runner.log_failure(self.job, error)
+            return {"error": to_wire(error)}
 
 
 def outcome(state: str, value: Any, error: Values | None) -> Any:

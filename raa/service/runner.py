@@ -13,141 +13,138 @@ from raa import values
 from raa.clock import Clock
 from raa.constants import UNFINISHED
 from raa.db.history import History
-from raa.db.ledger import Job, Ledger, job_of
-from raa.protocols import Order, Values, WebSide
+from raa.db.job import AWAITED, LONG, Job
+from raa.db.ledger import Ledger
+from raa.planning.policy import Policy
+from raa.planning.queue import Queue
+from raa.protocols import Values, WebSide
 from raa.rpath_error import DeadlineExceeded, RaaError, to_wire
-from raa.service import kernel
-from raa.service.pool import Pool
+from raa.service import recovery
+from raa.service.begun import Begun
+from raa.service.inline import InlinePool, InlineWorker
+from raa.service.pool import Pool, Worker
 from raa.service.run import Run, explain, outcome
+from raa.service.teller import Teller
 
 log = logging.getLogger("raa.service")
 
 #: runs that a page waits for have a share of the pool of their own, so they never queue behind long work
 IMMEDIATE = 4
+#: queued runs taken in one transaction
+BATCH = 50
 
 
 class Runner:
     """Runs jobs in workers: at most `max_runs` long and `IMMEDIATE` awaited ones at once, the rest in due order."""
 
     def __init__(
-        self, ledger: Ledger, history: History, pool: Pool, clock: Clock, *, max_runs: int, timeout: float,
-        call_timeout: float, bind: Any,
+        self, ledger: Ledger, history: History, pool: Pool, clock: Clock, *, inline: InlinePool, begun: Begun,
+        max_runs: int, timeout: float, call_timeout: float, bind: Any,
+        monotonic: Callable[[], float] = time.monotonic,
     ) -> None:  # fmt: skip
         self.ledger = ledger
         self.history = history
         self.pool = pool
+        self.inline = inline
+        self.begun = begun
         self.clock = clock
+        self.monotonic = monotonic
         self.web: WebSide | None = None
         self.changed = threading.Condition()
+        self.queue = Queue({AWAITED: IMMEDIATE, LONG: max_runs})
+        self.teller = Teller(history)
+        self.stopping = False
         self._bind = bind
-        self._timeouts = {True: call_timeout, False: timeout}
-        self._limits = {True: IMMEDIATE, False: max_runs}
+        self._timeouts = {AWAITED: call_timeout, LONG: timeout}
         self._lock = threading.Lock()
         self._open: dict[int, Run] = {}
-        self._waiting: list[Run] = []
-        self._active: dict[bool, int] = {True: 0, False: 0}
-        #: resources, and schedules whose runs go one after the other, that are in use
-        self._held: set[str] = set()
         #: ends of runs that the ledger could not take when they came
         self._unwritten: list[Callable[[], object]] = []
-        self._stopping = False
+        self._dispatching = threading.local()
 
     def now(self) -> float:
         return self.clock.now().timestamp()
 
-    @staticmethod
-    def immediate(job_kind: str) -> bool:
-        return job_kind in ("immed", "call")
-
     # -- jobs come in
 
-    def reserve(self, resource: str) -> bool:
-        """Take a slot for an awaited run ahead of its ledger row; False when it has to wait its turn."""
+    def reserve(self, lane: str, holds: frozenset[str]) -> bool:
+        """Take a place for a run ahead of its ledger row; False when it has to wait its turn."""
         with self._lock:
-            if self._active[True] >= self._limits[True] or resource in self._held or self._stopping:
-                return False
-            self._active[True] += 1
-            if resource:
-                self._held.add(resource)
-            return True
+            free = not self.stopping and self.queue.may_place(lane, holds)
+            if free:
+                self.queue.occupy(lane, holds)
+            return free
 
-    def release(self, resource: str) -> None:
+    def release(self, lane: str, holds: frozenset[str]) -> None:
         """Give back what `reserve` took and no run came to use."""
         with self._lock:
-            self._free(True, frozenset(filter(None, [resource])))
+            self.queue.vacate(lane, holds)
 
-    def run_now(self, job: Job) -> Run:
-        """Start a job whose slot is reserved and whose row says running."""
-        run = self._admit(job)
-        run.holds = True
-        self._start(run, claimed=True)
-        return run
-
-    def enqueue(self, jobs: Sequence[Job]) -> None:
-        """Take queued jobs; they start as slots and resources come free, in due order."""
+    def take_in(self, jobs: Sequence[Job]) -> None:
+        """Take jobs: those that are claimed have a place and start, the others wait for one, in due order."""
+        claimed = []
         with self._lock:
+            now = self.now()
             for job in jobs:
-                self._waiting.append(self._admit(job, locked=True))
-            self._waiting.sort(key=_in_due_order)
-        self.notify()
-        self._dispatch()
-
-    def _admit(self, job: Job, locked: bool = False) -> Run:
-        run = Run(self, job, job.timeout or self._timeouts[self.immediate(job.kind)])
-        if locked:
-            self._open[job.exec_id] = run
-        else:
-            with self._lock:
+                run = Run(self, job, job.timeout or self._timeouts[job.lane])
                 self._open[job.exec_id] = run
-        return run
+                if job.claimed:
+                    self.queue.adopt(run)
+                    claimed.append(run)
+                else:
+                    self.queue.add(run, now)
+        for run in claimed:
+            self._launch(run)
+        self.notify()
+        self.dispatch()
 
-    def _dispatch(self) -> None:
-        while True:
-            with self._lock:
-                run = None if self._stopping else next(filter(self._may_start, self._waiting), None)
-                if run is None:
-                    return
-                self._waiting.remove(run)
-                run.holds = True
-                self._active[self.immediate(run.job.kind)] += 1
-                self._held |= run.job.holds
-            if not self._start(run, claimed=False):
-                return
-
-    def _may_start(self, run: Run) -> bool:
-        lane = self.immediate(run.job.kind)
-        return self._active[lane] < self._limits[lane] and not run.job.holds & self._held
-
-    def _free(self, lane: bool, held: frozenset[str]) -> None:
-        self._active[lane] -= 1
-        self._held -= held
-
-    def _start(self, run: Run, claimed: bool) -> bool:
-        """Claim a run and give it to a worker; False if the ledger cannot be written, and the run waits on."""
-        job = run.job
-        if self._stopping and not claimed:  # it stays queued, for the next start
-            run.end("queued")
-            return False
+    def dispatch(self) -> None:
+        """Start what waits, as far as there are places."""
+        if getattr(self._dispatching, "on", False):
+            return  # the loop below is at it further up, on this thread
+        self._dispatching.on = True
         try:
-            if not claimed and not self.ledger.claim(job.exec_id, self.pool.mark, self.now()):
-                self._forget(run)
-                return True
+            while batch := self._takeable():
+                if not self._claim(batch):
+                    return
+        finally:
+            self._dispatching.on = False
+
+    def _takeable(self) -> list[Run]:
+        batch: list[Run] = []
+        with self._lock:
+            now = self.now()
+            while not self.stopping and len(batch) < BATCH and (waiting := self.queue.take(now)) is not None:
+                batch.append(self._open[waiting.exec_id])
+        return batch
+
+    def _claim(self, batch: list[Run]) -> bool:
+        """Claim runs and give them to workers; False if the ledger cannot be written, and they wait on."""
+        try:
+            taken = self.ledger.claim([run.exec_id for run in batch], self.pool.mark, self.now())
         except Exception:
-            log.exception("%s: run %d cannot begin yet", job.plugin, job.exec_id)
+            log.exception("%d runs cannot begin yet", len(batch))
             with self._lock:
-                self._free(self.immediate(job.kind), job.holds)
-                run.holds = False
-                self._waiting.append(run)
-                self._waiting.sort(key=_in_due_order)
+                for run in batch:
+                    self.queue.leave(run.exec_id)
+                    self.queue.add(run, self.now())
             return False
+        for run in batch:
+            if run.exec_id in taken:
+                self._launch(run)
+            else:
+                self._forget(run)
+        return True
+
+    def _launch(self, run: Run) -> None:
+        job = run.job
         try:
             bind = self._bind(job.plugin)
-            worker = self.pool.take(job.plugin)
+            worker = self.inline.take(job.plugin) if self.inline.serves(job.plugin) else self.pool.take(job.plugin)
             if not run.begin(worker):
-                self.pool.give_back(worker, True)
+                self._give_back(worker, True)
                 self._finish(run, *(run.stopping or ("cancelled", "")))
-                return True
-            self.notify()
+                return
             worker.start(
                 run,
                 bind,
@@ -155,11 +152,19 @@ class Runner:
                  "optional": job.method == "cleanUp"},
             )  # fmt: skip
         except Exception as error:  # noqa: BLE001 - whoever pokes the queue is not to blame for this run
-            self._finish(run, "interrupted" if self._stopping else "failed", error=to_wire(error))
-        return True
+            self._finish(run, "interrupted" if self.stopping else "failed", error=to_wire(error))
 
-    def tend(self) -> None:
-        """Write and start what could not be when its time came; the scheduler calls this at every turn."""
+    def _give_back(self, worker: Worker | InlineWorker, clean: bool) -> None:
+        if isinstance(worker, InlineWorker):
+            self.inline.give_back(worker)
+        else:
+            self.pool.give_back(worker, clean)
+
+    def tend(self) -> float | None:
+        """Write and start what could not be when its time came; the scheduler calls this at every turn.
+
+        Returns the seconds until a waiting run may begin, None if none waits for a time.
+        """
         with self._lock:
             unwritten, self._unwritten = self._unwritten, []
         while unwritten:
@@ -168,9 +173,13 @@ class Runner:
             except Exception:  # noqa: BLE001 - it was logged when it came up
                 with self._lock:
                     self._unwritten += unwritten
-                return
+                break
             del unwritten[0]
-        self._dispatch()
+        self.inline.tend()
+        self.dispatch()
+        with self._lock:
+            begin = self.queue.next_begin()
+        return None if begin is None else begin - self.now()
 
     # -- runs speak
 
@@ -184,9 +193,9 @@ class Runner:
 
     def record(self, run: Run, events: Sequence[tuple[float, str, Values]]) -> None:
         try:
-            self.ledger.record(run.job.exec_id, events, run.progress)
+            self.ledger.record(run.exec_id, events, run.progress)
         except Exception:
-            log.exception("%s: run %d: events could not be recorded", run.job.plugin, run.job.exec_id)
+            log.exception("%s: run %d: events could not be recorded", run.job.plugin, run.exec_id)
         self.notify()
 
     def ended(self, run: Run, done: dict[str, Any], events: Sequence[tuple[float, str, Values]]) -> None:
@@ -201,10 +210,10 @@ class Runner:
         else:
             state, reason = ("warnings" if done.get("warned") else "succeeded"), ""
         # ordered before the end is written: what stops us between the two must not forget it
-        after = self._clean_up(run.job) if "lost" in done or run.stopping else None
+        after = recovery.clean_up(self, run.job) if "lost" in done or run.stopping else None
         self._finish(run, state, reason, error, done, events)
         if after:
-            self.enqueue([after])
+            self.take_in([after])
 
     def _finish(
         self,
@@ -214,69 +223,65 @@ class Runner:
         error: Values | None = None,
         done: dict[str, Any] | None = None,
         events: Sequence[tuple[float, str, Values]] = (),
+        prompt: bool = False,
     ) -> None:
-        done = done or {}
+        done, job, now = done or {}, run.job, self.now()
         value = done.get("value")
         message = done.get("text") or (None if state in ("succeeded", "warnings") else (explain(error) or reason))
         if state == "cancelled":
             message = "Cancelled " + reason
-        write = partial(
-            self.ledger.finish,
-            run.job.exec_id,
-            state,
-            self.now(),
-            reason=reason or explain(error),
-            message=None if message is None else str(message),
-            result=values.to_json(value) if value is not None else None,
-            error=error,
-        )
-        try:
-            write(events=events)
-        except Exception:
-            log.exception("%s: the end of run %d cannot be written yet", run.job.plugin, run.job.exec_id)
-            with self._lock:
-                self._unwritten.append(write)
         if state in ("failed", "timed_out"):
-            log.warning("%s: run %d (%s) %s: %s", run.job.plugin, run.job.exec_id, run.job.method, state, message)
-        run.end(state, value, error)
+            log.warning("%s: run %d (%s) %s: %s", job.plugin, job.exec_id, job.method, state, message)
+        again = _again(job, state, now) if state in ("failed", "timed_out") and not self.stopping else None
+        write: dict[str, Any] = {
+            "reason": reason or explain(error), "message": None if message is None else str(message),
+            "result": values.to_json(value) if value is not None else None, "error": error, "again": again,
+        }  # fmt: skip
+
+        def written(further: int | None, failure: BaseException | None) -> None:
+            if failure is not None:
+                log.error("%s: the end of run %d cannot be written yet", job.plugin, job.exec_id, exc_info=failure)
+                late = partial(self._finish_late, run, state, now, write)
+                with self._lock:
+                    self._unwritten.append(late)
+            run.end(state, value, error)
+            with self._lock:
+                self._open.pop(job.exec_id, None)
+            self.notify()
+            self.teller.ended(job.exec_id, job.kind)
+            if further:
+                self.take_in([again_job(job, further, again or now)])
+
+        if prompt or job.lane == AWAITED:  # somebody waits for it
+            try:
+                further = self.ledger.finish(job.exec_id, state, now, events=events, **write)
+            except Exception as failure:  # noqa: BLE001 - it is kept and written later
+                written(None, failure)
+            else:
+                written(further, None)
+        else:
+            self.ledger.finish_soon(job.exec_id, state, now, written, events=events, **write)
+        self._leave(run, bool(done.get("clean")) and not run.stopping)
+
+    def _finish_late(self, run: Run, state: str, now: float, write: dict[str, Any]) -> None:
+        further = self.ledger.finish(run.exec_id, state, now, **write)
+        if further:
+            self.take_in([again_job(run.job, further, write["again"])])
+
+    def _leave(self, run: Run, clean: bool) -> None:
+        """Free the run's place and worker; what starts in them is claimed after the end that waits to be written."""
         if run.worker:
-            self.pool.give_back(run.worker, bool(done.get("clean")) and not run.stopping)
-        self._forget(run)
-        self._tell(run.job.exec_id)
+            self._give_back(run.worker, clean)
+        with self._lock:
+            self.queue.remove(run.exec_id)
+            self.queue.leave(run.exec_id)
+        self.dispatch()
 
     def _forget(self, run: Run) -> None:
         with self._lock:
-            if self._open.pop(run.job.exec_id, None) is not None and run.holds:
-                self._free(self.immediate(run.job.kind), run.job.holds)
+            self._open.pop(run.exec_id, None)
+            self.queue.leave(run.exec_id)
         self.notify()
-        self._dispatch()
-
-    def _clean_up(self, job: Job, again: bool = False) -> Job | None:
-        """Order the plugin's clean-up of what a run that did not end by itself left behind.
-
-        A clean-up that fails is not repeated, but one that was interrupted is, with `again`.
-        """
-        if job.method == "cleanUp" and not again:
-            return None
-        args = job.args if job.method == "cleanUp" else [job.exec_id]
-        order = Order(plugin=job.plugin, rule={"kind": "now"}, method="cleanUp", call=True, args=args)
-        try:
-            added = self.ledger.add(order, "now", self.now(), None)
-        except Exception:
-            log.exception("%s: the clean-up after run %d cannot be ordered", job.plugin, job.exec_id)
-            return None
-        return added if isinstance(added, Job) else None
-
-    def _tell(self, exec_id: int) -> None:
-        """Let the web side's plugins hear of the end; what they make of it cannot change it."""
-        if self.web is None or self._stopping:
-            return
-        try:
-            status = self.history.execution(exec_id)
-            if status["scheduled_kind"] != "call":
-                self.web.job_ended(status)
-        except Exception:
-            log.exception("run %d has ended, and a plugin failed to hear of it", exec_id)
 
     def log_trace(self, job: Job, text: str) -> None:
         log.warning("%s: run %d (%s) raised:\n%s", job.plugin, job.exec_id, job.method, text)
@@ -310,17 +315,20 @@ class Runner:
             values.from_json(row["error"]) if row["error"] else None,
         )
 
+    def waits_for(self, exec_id: int) -> tuple[str, float | str] | None:
+        """Say what a run waits for, as `Queue.reason` does; None for one that does not wait."""
+        with self._lock:
+            return self.queue.reason(exec_id, self.now()) if exec_id in self.queue else None
+
     def cancel(self, exec_id: int, who: str) -> bool:
         """Stop a run: one that waits is cancelled at once, one that runs is asked and, after the grace, killed."""
         with self._lock:
             run = self._open.get(exec_id)
-            waiting = run in self._waiting
-            if run is not None and waiting:
-                self._waiting.remove(run)
+            waiting = self.queue.remove(exec_id)
         if run is None or run.stopping:
             return False
         if waiting:
-            self._finish(run, "cancelled", f"by {who}")
+            self._finish(run, "cancelled", f"by {who}", prompt=True)
             return True
         self.ledger.cancelling(exec_id, who)
         stopped = run.stop("cancelled", f"by {who}")
@@ -329,44 +337,37 @@ class Runner:
 
     def recover(self) -> None:
         """At start: end what an earlier process left, write it interrupted, take up again what had not begun."""
-        rows = self.history.open_executions()
-        for mark in {row["worker"] for row in rows if row["worker"]}:
-            if ended := kernel.end_marked(mark):
-                log.warning("ended %d processes that an earlier raa had left", ended)
-        queued, broken = [], list[int]()
-        for row in rows:
-            job = job_of(row, row["started_by"])
-            if row["state"] == "queued" and not values.holds_secret(job.args):
-                queued.append(job)
-                continue
-            if after := self._clean_up(job, again=True):
-                queued.append(after)
-            begun = row["state"] != "queued"
-            reason = "raa ended while it ran" if begun else "raa ended before it began, and its secret is not stored"
-            error: Values = {"class": "OperationFailed", "text": f"The run was interrupted: {reason}.", "fields": {}}
-            self.ledger.finish(
-                job.exec_id, "interrupted", self.now(), reason=reason, message=error["text"], error=error
-            )
-            log.warning("%s: run %d was interrupted: %s", job.plugin, job.exec_id, reason)
-            broken.append(job.exec_id)
-        self.enqueue(queued)
-        for exec_id in broken:
-            self._tell(exec_id)
+        recovery.recover(self)
 
     def stop(self, grace: float) -> None:
         """Stop taking work, ask every run to end, and write those that ran as interrupted."""
         with self._lock:
-            self._stopping = True
-            runs = [run for run in self._open.values() if run.holds]
+            self.stopping = True
+            runs = [run for run in self._open.values() if run.exec_id not in self.queue]
         for run in runs:
             run.stop("interrupted", "raa was stopped")
         until = time.monotonic() + grace
         for run in runs:
-            run._done.wait(max(0.0, until - time.monotonic()))
+            run.wait_end(max(0.0, until - time.monotonic()))
         self.pool.stop()
         for run in runs:
-            run._done.wait(2.0)
+            run.wait_end(2.0)
+        self.inline.stop()
+        self.teller.stop()
 
 
-def _in_due_order(run: Run) -> tuple[float, int]:
-    return run.job.due, run.job.exec_id
+def _again(job: Job, state: str, now: float) -> float | None:
+    try:
+        policy = Policy.from_values(job.policy)
+    except RaaError:  # the schedule was changed to nonsense; it is shown as broken
+        return None
+    return policy.again_at(state, job.attempt, now)
+
+
+def again_job(job: Job, exec_id: int, begin: float) -> Job:
+    """Return the further attempt at a job's occurrence; its arguments are those of the first, secrets included."""
+    return Job(
+        exec_id=exec_id, sched_id=job.sched_id, plugin=job.plugin, method=job.method, args=job.args, due=job.due,
+        resource=job.resource, timeout=job.timeout, kind=job.kind, who="retry", begin=begin, attempt=job.attempt + 1,
+        policy=job.policy,
+    )  # fmt: skip

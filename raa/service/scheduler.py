@@ -4,14 +4,18 @@ from __future__ import annotations
 
 import logging
 import threading
-from datetime import UTC, datetime
+from collections.abc import Callable, Sequence
+from datetime import UTC, datetime, timedelta
 
 from raa import values
 from raa.clock import Clock
-from raa.db.connection import Row
 from raa.db.history import History
+from raa.db.job import Job
 from raa.db.ledger import Ledger
-from raa.planning.planner import Fire, Plan, Policy, decide
+from raa.db.session import Row
+from raa.planning.blackout import Blackout
+from raa.planning.planner import Plan, decide
+from raa.planning.policy import Policy
 from raa.planning.rule import Rule
 from raa.service.runner import Runner
 
@@ -21,37 +25,85 @@ log = logging.getLogger("raa.service")
 SLICE = 5.0
 #: schedules handled in one transaction
 GROUP = 200
+#: under load, seconds between two turns: what is due within them is written in one commit
+GATHER = 0.002
+#: rules and policies kept read, by their text
+_KEPT = 4096
 
 
 class Scheduler:
     """Fires schedules; `step` is one turn and takes its time from the clock, `run` loops it on a thread."""
 
-    def __init__(self, ledger: Ledger, history: History, runner: Runner, clock: Clock) -> None:
+    def __init__(
+        self, ledger: Ledger, history: History, runner: Runner, clock: Clock,
+        blackouts: Callable[[], Sequence[Blackout]] = tuple,
+    ) -> None:  # fmt: skip
         self.ledger = ledger
         self.history = history
         self.runner = runner
         self.clock = clock
+        self._blackouts = blackouts
         self._condition = threading.Condition()
         self._poked = False
         self._stopped = False
         self._thread: threading.Thread | None = None
-        self._pruned = 0.0
+        self._tidied = 0.0
+        self._read: dict[tuple[str, str], tuple[Rule, Policy]] = {}
 
     def step(self) -> float | None:
         """Fire all that is due now; return the seconds until the next one is, None if there is none."""
         now = self.clock.now()
         while rows := self.history.due(now.timestamp(), GROUP):
-            plans = []
-            for row in rows:
-                plans.append((row, _plan(row, now)))
-            self.runner.enqueue(self.ledger.fire(plans, now.timestamp()))
+            self._fire(rows, now)
             if len(rows) < GROUP:
                 break
-        if now.timestamp() - self._pruned > 3600:
-            self._pruned = now.timestamp()
-            self.ledger.prune(now.timestamp() - 86_400)
+        if not -3600 < now.timestamp() - self._tidied < 3600:
+            self._tidied = now.timestamp()
+            self._tidy(now)
         due_at = self.history.next_due()
         return None if due_at is None else due_at - self.clock.now().timestamp()
+
+    def _fire(self, rows: list[Row], now: datetime) -> None:
+        blackouts = self._blackouts()
+        plans: list[tuple[Row, Plan]] = []
+        for row in rows:
+            try:
+                plans.append((row, self._plan(row, now, blackouts)))
+            except Exception as error:
+                log.exception("%s: schedule %d cannot be used and is put aside", row["plugin"], row["id"])
+                self.ledger.set_broken(row["id"], str(error) or type(error).__name__)
+        granted: list[Job] = []
+
+        def grant(job: Job) -> bool:
+            if not self.runner.reserve(job.lane, job.holds):
+                return False
+            granted.append(job)
+            return True
+
+        try:
+            jobs = self.ledger.fire(plans, now.timestamp(), self.runner.pool.mark, grant)
+        except BaseException:
+            for job in granted:
+                self.runner.release(job.lane, job.holds)
+            raise
+        self.runner.take_in(jobs)
+
+    def _plan(self, row: Row, now: datetime, blackouts: Sequence[Blackout]) -> Plan:
+        key = row["rule"], row["policy"]
+        known = self._read.get(key)
+        if known is None:
+            if len(self._read) >= _KEPT:
+                self._read.clear()
+            rule = Rule.from_values(values.from_json(row["rule"]))
+            known = self._read[key] = rule, Policy.from_values(values.from_json(row["policy"]))
+        values.from_json(row["args"])  # what cannot be read is no reason to stop the others later
+        due = datetime.fromtimestamp(row["next_due"], UTC)
+        return decide(*known, due, now, row["unfinished"], row["runs"], sched_id=row["id"], blackouts=blackouts)
+
+    def _tidy(self, now: datetime) -> None:
+        for sched_id in self.history.unusable():
+            self.ledger.set_broken(sched_id, "its next due time is no number")
+        self.ledger.prune((now - timedelta(days=1)).timestamp())
 
     def start(self) -> None:
         """Loop on a thread of its own."""
@@ -62,14 +114,13 @@ class Scheduler:
         """Loop until stopped; an error is logged and the loop goes on after a slice."""
         while not self._stopped:
             try:
-                self.runner.tend()
-                wait = self.step()
+                waits = [wait for wait in (self.runner.tend(), self.step()) if wait is not None]
             except Exception:
                 log.exception("the scheduler could not do its turn; it tries again in %g s", SLICE)
-                wait = SLICE
+                waits = [SLICE]
             with self._condition:
                 if not self._poked and not self._stopped:
-                    self.clock.wait(self._condition, max(0.0, min(SLICE, SLICE if wait is None else wait)))
+                    self.clock.wait(self._condition, max(GATHER, min([SLICE, *waits])))
                 self._poked = False
 
     def poke(self) -> None:
@@ -84,15 +135,3 @@ class Scheduler:
             self._condition.notify_all()
         if self._thread:
             self._thread.join(10)
-
-
-def _plan(row: Row, now: datetime) -> Plan:
-    """Decide about one schedule; one that cannot be read any more ends, and holds up no other."""
-    due = datetime.fromtimestamp(row["next_due"], UTC)
-    try:
-        rule = Rule.from_values(values.from_json(row["rule"]))
-        policy = Policy(**values.from_json(row["policy"]))
-        return decide(rule, policy, due, now, row["unfinished"], row["runs"])
-    except Exception as error:
-        log.exception("%s: schedule %d cannot be used any more and ends", row["plugin"], row["id"])
-        return Plan((Fire(due, "missed", f"the schedule cannot be used: {error}"),), None)

@@ -11,27 +11,18 @@ import threading
 import time
 import traceback
 from collections.abc import Sequence
-from pathlib import Path
 from typing import Any, NoReturn
 
-from raa import values
-from raa.config import Config
-from raa.modules.raasrvplugin import rAASrvPlugin
-from raa.plugin.discovery import PluginFolder
-from raa.plugin.loading import service_class
 from raa.rpath_error import InvalidInput, RaaError, from_wire, to_wire
-from raa.service import kernel, proxies
+from raa.service import kernel
 from raa.service.frames import Channel
+from raa.service.invoke import Cancelled, build, invoke, open_marks
 
 #: progress is sent at most this often (seconds); the last one before anything else always goes out
 PROGRESS_EVERY = 0.2
 #: a worker that has grown by more than this is not used again, in bytes
 MEMORY = 100_000_000
 _PAGE = os.sysconf("SC_PAGE_SIZE")
-
-
-class Cancelled(BaseException):
-    """Raised inside the running method when its run is to stop; clean-up code runs, nothing else should."""
 
 
 class Link:
@@ -118,6 +109,7 @@ def serve(sock: socket.socket, log: int) -> NoReturn:
     own = os.getpid()
     channel.send({"hello": own})
     instance: Any = None
+    marks = -1
     trace, memory = _trace(), _memory()
     while (message := channel.receive()) is not None:
         if "bind" in message:
@@ -129,9 +121,9 @@ def serve(sock: socket.socket, log: int) -> NoReturn:
         answer: dict[str, Any]
         try:
             if instance is None:
-                instance = _build(bound, link)
+                instance, marks = build(bound, link), open_marks(bound)
                 trace, memory = _trace(), _memory()
-            answer = {"value": _crossing(_invoke(instance, run))}
+            answer = {"value": invoke(instance, run, marks)}
         except Cancelled:
             answer = {"cancelled": True}
         except BaseException as error:  # noqa: BLE001 - whatever a plugin raises harms only its own run
@@ -155,38 +147,6 @@ def serve(sock: socket.socket, log: int) -> NoReturn:
         except OSError:
             break
     os._exit(0)
-
-
-def _build(bound: dict[str, Any], link: Link) -> Any:
-    folder = PluginFolder(bound["name"], bound["package"], Path(bound["path"]))
-    cls = service_class(folder, bound["plugin"], rAASrvPlugin)
-    instance: Any = object.__new__(cls)
-    instance._reporter = link
-    instance.server = proxies.server(link.call)
-    instance.rootserver = proxies.rootserver(link.call)
-    instance.config = Config(bound["config"])
-    instance.pluginId = bound["plugin"]
-    instance.stateDir = Path(bound["state"])
-    instance.zone = bound["zone"]
-    instance.__init__()
-    return instance
-
-
-def _invoke(instance: Any, run: dict[str, Any]) -> Any:
-    name = run["method"]
-    method = getattr(instance, name, None)
-    if name.startswith("_") or not callable(method):
-        if run.get("optional"):
-            return None
-        raise InvalidInput(f"the service half of {instance.pluginId} has no method {name}(self, schedId, execId, ...)")
-    result = method(run["schedId"], run["execId"], *run["args"])
-    return None if name == "doTask" else result
-
-
-def _crossing(value: Any) -> Any:
-    """Return the value if it may cross and is small enough, else raise `InvalidInput`."""
-    values.to_json(value, "the result")
-    return values.check(value)
 
 
 def _explain(error: BaseException, link: Link) -> None:

@@ -91,7 +91,7 @@ def test_at_most_max_runs_at_once_the_rest_in_due_order_and_calls_beside_them(tm
 
 
 def test_another_program_that_holds_the_ledger_for_long_loses_no_run(tmp_path, monkeypatch):
-    patience = [pragma.replace("5000", "100") for pragma in connection._PRAGMAS]
+    patience = [pragma.replace("30000", "100") for pragma in connection._PRAGMAS]
     monkeypatch.setattr(connection, "_PRAGMAS", patience)  # so that the test need not take as long as it
     with running_console(tmp_path / "state", options=OPTIONS) as app:
         call(app.engine, "echo", 1)

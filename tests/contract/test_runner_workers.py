@@ -10,6 +10,7 @@ import pytest
 from orders import call, ended, gone, number_in, run, states, waiting
 
 from raa.app import App
+from raa.db.job import LONG
 from raa.protocols import Service
 from raa.testing.client import Client
 from raa.testing.console import wait_for
@@ -85,7 +86,7 @@ def test_a_killed_spawner_is_replaced_and_the_queue_waits_for_the_new_one(consol
     service = console.engine
     with waiting(service, tmp_path, 1) as gate:
         gate.wait_begun(1)
-        limit = service.runner._limits[False]
+        limit = service.runner.queue.places[LONG]
         gate.submit(limit + 3)
         gate.wait_begun(limit)
         before = service.pool.spawner_pid

@@ -163,18 +163,51 @@ def test_arming_what_is_not_there_is_refused(box):
         box.engine.arm([10**9])
 
 
-def test_a_schedule_that_cannot_be_read_any_more_ends_in_words_and_holds_up_no_other(box):
+@pytest.mark.parametrize(
+    ("column", "value", "cause"),
+    [
+        (
+            "rule",
+            '{"kind": "weekly", "zone": "Gone/Zone", "start": "2026-11-23T09:00:00+00:00", "days": 1}',
+            "Gone/Zone",
+        ),
+        ("rule", "{not json", ""),
+        ("rule", '["a list"]', ""),
+        ("rule", '{"kind": "monthly_absolute", "zone": "UTC", "start": "2026-01-01T00:00:00+00:00", "day": 32}', "31"),
+        ("policy", '{"overlap": "sometimes"}', "Overlap"),
+        ("policy", "7", ""),
+        ("args", "{", ""),
+        ("next_due", "soon", "no number"),
+        ("next_due", -1e300, ""),
+    ],
+)
+def test_a_schedule_that_cannot_be_used_is_put_aside_with_its_cause_and_holds_up_no_other(box, column, value, cause):
     broken, whole = box.schedule(DAILY), box.schedule(DAILY)
     with box.engine.ledger.database.write() as session:
-        session.execute("UPDATE schedule SET rule=replace(rule, 'UTC', 'Gone/Zone') WHERE id=?", broken)
+        session.execute(f"UPDATE schedule SET {column}=? WHERE id=?", value, broken)
 
     (run,) = box.at(MONDAY)
 
     assert run["schedId"] == whole
-    ((due, state, reason),) = box.occurrences(broken)
-    assert (due, state) == (MONDAY, "missed")
-    assert "cannot be used" in reason
+    assert box.occurrences(broken) == []
+    shown = box.engine.schedule(broken)
+    assert shown["state"] == "broken"
+    assert shown["broken"]
+    assert cause in shown["broken"]
+    assert {row["schedId"] for row in box.engine.schedules(TOY)} >= {broken, whole}
     assert len(box.at(MONDAY + DAY)) == 1
+
+
+def test_a_broken_schedule_is_mended_by_an_edit_and_keeps_its_number(box):
+    sched_id = box.schedule(DAILY)
+    with box.engine.ledger.database.write() as session:
+        session.execute("UPDATE schedule SET rule='{' WHERE id=?", sched_id)
+    box.at(MONDAY)
+
+    box.engine.edit(sched_id, {"rule": DAILY})
+
+    assert box.engine.schedule(sched_id)["broken"] == ""
+    assert [run["schedId"] for run in box.at(MONDAY + DAY)] == [sched_id]
 
 
 def test_many_schedules_due_at_once_all_run_in_due_order(box, tmp_path):

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ast
+import dataclasses
 import logging
 import os
 import re
@@ -16,7 +17,7 @@ import pytest
 from reading import DOCS, ROOT, alike, blocks, calls, codes, rows, section
 
 from raa.app import App
-from raa.planning.planner import Policy
+from raa.planning.policy import Policy
 from raa.testing.client import Client, Reply
 from raa.testing.console import PASSWORD, running_console, wait_for
 
@@ -91,7 +92,8 @@ def test_the_policies_of_the_page_are_those_there_are() -> None:
         key = (codes(first) or [key])[0]
         listed += [(key, ast.literal_eval(code)) for code in codes(value)]
 
-    assert {name for name, _ in listed} | {"window", "catch_up_max"} == set(Policy.__slots__)
+    said = set(re.findall(r"^\| `(\w+)` \|", text, re.MULTILINE)) | {"catch_up_max"}
+    assert said == {field.name for field in dataclasses.fields(Policy)}
     for name, value in listed:
         Policy(**{name: value})
     defaults = Policy()

@@ -8,7 +8,8 @@ from orders import order, rule
 
 from raa.db.connection import Database
 from raa.db.history import History
-from raa.db.ledger import Job, Ledger
+from raa.db.job import Job
+from raa.db.ledger import Ledger
 from raa.planning.planner import Fire, Plan
 
 NOW = 1_800_000_000.0

@@ -48,7 +48,7 @@ def test_what_was_fired_is_there_when_nothing_goes_wrong(ledger, database):
     assert due(database) == []
 
 
-@pytest.mark.parametrize("at", ["INSERT INTO occurrence", "INSERT INTO execution", "COMMIT"])
+@pytest.mark.parametrize("at", ["INSERT OR IGNORE INTO occurrence", "INSERT INTO execution", "COMMIT"])
 def test_a_kill_in_the_middle_of_firing_leaves_nothing_of_it(tmp_path, at):
     killed = subprocess.run(
         [sys.executable, "-c", KILLED, str(tmp_path / "ledger.db"), at],

@@ -23,7 +23,7 @@ def test_a_queued_execution_is_claimed_by_one_of_many(ledger):
 
         def claim(name: str, job: Job = job, taken: list = taken, start: threading.Barrier = start) -> None:
             start.wait(10)
-            if ledger.claim(job.exec_id, name, NOW):
+            if ledger.claim([job.exec_id], name, NOW):
                 taken.append(name)
 
         threads = [threading.Thread(target=claim, args=(name,)) for name in "ab"]
@@ -33,17 +33,17 @@ def test_a_queued_execution_is_claimed_by_one_of_many(ledger):
             thread.join(30)
 
         assert len(taken) == 1
-    assert not ledger.claim(999, "c", NOW)
+    assert not ledger.claim([999], "c", NOW)
 
 
 @pytest.mark.parametrize("state", FINAL)
 def test_a_run_ends_once_and_its_occurrence_with_it(ledger, database, state):
     job = add_run(ledger, claim="w")
 
-    assert ledger.finish(job.exec_id, state, NOW + 1, reason="first")
+    assert ledger.finish(job.exec_id, state, NOW + 1, reason="first") == 0
     for again in FINAL:
-        assert not ledger.finish(job.exec_id, again, NOW + 2, reason="second")
-    assert not ledger.claim(job.exec_id, "w", NOW)
+        assert ledger.finish(job.exec_id, again, NOW + 2, reason="second") is None
+    assert not ledger.claim([job.exec_id], "w", NOW)
     assert not ledger.cancelling(job.exec_id, "me")
 
     status = History(database).execution(job.exec_id)
@@ -112,7 +112,7 @@ def test_a_reader_that_is_slow_does_not_hold_up_a_writer(ledger, database):
         cursor = session.execute("SELECT * FROM schedule")
 
         done = threading.Event()
-        threading.Thread(target=lambda: (ledger.claim(job.exec_id, "w", NOW), done.set())).start()
+        threading.Thread(target=lambda: (ledger.claim([job.exec_id], "w", NOW), done.set())).start()
         wait_for(done.is_set, 10, "the claim")
 
         assert cursor.fetchone()

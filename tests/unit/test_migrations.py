@@ -119,7 +119,9 @@ def test_a_newer_version_is_refused_and_says_what_to_do(ledger):
     database.close()
 
     database = Database(ledger)
-    with pytest.raises(StateTooNew, match=r"start the newer raa .* put back the copy .*\.v1\.copy"):
+    with pytest.raises(
+        StateTooNew, match=rf"start the newer raa .* put back the copy .*\.v{len(migrations.LEDGER)}\.copy"
+    ):
         migrations.migrate(database, migrations.LEDGER)
 
     database.close()
@@ -133,10 +135,10 @@ def test_a_copy_that_was_put_back_is_taken_as_it_is(ledger, tmp_path):
     for leftover in ledger.parent.glob("ledger.db-*"):
         leftover.unlink()
 
-    ledger.with_name("ledger.db.v1.copy").replace(ledger)
+    ledger.with_name(f"ledger.db.v{len(migrations.LEDGER)}.copy").replace(ledger)
 
     database = Database(ledger)
-    assert migrations.migrate(database, migrations.LEDGER) == 1
+    assert migrations.migrate(database, migrations.LEDGER) == len(migrations.LEDGER)
     assert Users(database).get("admin")
     database.close()
 

@@ -8,7 +8,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from raa.planning.occurrences import next_after
-from raa.planning.planner import ROWS, Fire, Plan, Policy, decide
+from raa.planning.planner import ROWS, Fire, Plan, decide
+from raa.planning.policy import Policy
 from raa.planning.rule import Rule
 from raa.rpath_error import InvalidInput
 

@@ -16,7 +16,7 @@ class RootPassword(rAAWebPlugin):
 
     displayName = "Root password"
     tooltip = "The password for logging in to this machine as root, on its console or by SSH."
-    group, icon, order, keywords = "Access", "key-round", 20, "shadow passwd login console ssh"
+    group, icon, order, keywords = "Access", "key-round", 20, "passwd login console ssh"
 
     @raa.web.expose(template="index.html")
     def index(self):
