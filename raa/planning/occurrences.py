@@ -7,7 +7,7 @@ That is why nothing is lost or doubled when they change, even where the changed 
 from __future__ import annotations
 
 from dataclasses import dataclass
-from datetime import date, datetime, timedelta
+from datetime import date, datetime, time, timedelta
 from typing import NamedTuple
 
 from raa.calendar import days_in_month, missing_days, next_month, nth_weekday, resolve, to_wall
@@ -183,14 +183,15 @@ def _occurrence(rule: Rule, found: _Found | None) -> Occurrence | None:
     if rule.short_month == "last" and (note := _short_month_note(rule, date.fromordinal(found.slot))):
         notes.append(note)
     if found.moved:
-        notes.append(_moved_note(rule, date.fromordinal(found.slot), found.due))
+        day, wall = date.fromordinal(found.slot), to_wall(found.due, rule.zone)
+        notes.append(moved_text(rule.local_start.time(), day, wall))
     return Occurrence(found.due, found.moved, "; ".join(notes))
 
 
-def _moved_note(rule: Rule, day: date, due: datetime) -> str:
-    wall = to_wall(due, rule.zone)
+def moved_text(clock: time, day: date, wall: datetime) -> str:
+    """Say that a time does not exist on its day, and the wall time at which the run is instead."""
     runs = f"at {clock_text(wall)}" if wall.date() == day else f"on {day_text(wall)} at {clock_text(wall)}"
-    return f"{clock_text(rule.local_start)} does not exist on {day_text(day)}; runs {runs}"
+    return f"{clock_text(clock)} does not exist on {day_text(day)}; runs {runs}"
 
 
 def lacking_text(rule: Rule, year: int, month: int) -> str:

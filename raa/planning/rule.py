@@ -19,7 +19,8 @@ SHORT_MONTH = ("skip", "last")
 #: no occurrence is later than this: arithmetic stays inside what datetime can hold
 HORIZON = datetime(9000, 1, 1, tzinfo=UTC)
 _EARLIEST = datetime(1900, 1, 1, tzinfo=UTC)
-_LONGEST = 100 * 366 * 86400
+#: the longest interval, in seconds
+LONGEST = 100 * 366 * 86400
 
 #: which of the optional fields a kind uses; the others stay at their defaults
 _USES = {
@@ -150,7 +151,7 @@ def _check_interval(rule: Rule) -> None:
         _refuse("unit", f"An interval is counted in {', '.join(UNITS)}, not in {rule.unit!r}.")
     if rule.count < 1:
         _refuse("count", f"An interval must be at least 1 of its unit ({rule.unit}).")
-    if rule.count * UNITS[rule.unit] > _LONGEST:
+    if rule.count * UNITS[rule.unit] > LONGEST:
         _refuse("count", "An interval can be 100 years at most.")
 
 
