@@ -113,7 +113,7 @@ def test_a_start_in_a_gap_is_counted_once_towards_the_greatest_number() -> None:
 def test_without_from_the_runs_begin_now_in_whole_seconds_and_in_the_zone_given() -> None:
     plan = planned({"kind": "interval", "every": 1, "unit": "hours", "from": None, "end": ""}, NOW, "Asia/Tokyo")
 
-    assert [run["local"] for run in plan.values()][0] == "2026-11-24T17:00:07+09:00"
+    assert next(run["local"] for run in plan.values()) == "2026-11-24T17:00:07+09:00"
     assert len(plan.values()) == 5
     assert words(plan.rule) == "Every hour from 24 Nov 2026, 17:00:07"
 
