@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
 from datetime import datetime
 
 from raa.calendar import next_month, to_wall, zone_info
@@ -37,7 +36,7 @@ def noted(rule: Rule, after: datetime, n: int) -> list[Occurrence]:
     for one in upcoming(rule, after, n):
         wall = to_wall(one.due, rule.zone)
         notes = [*_skipped(rule, before, wall), *([one.note] if one.note else [])]
-        found.append(replace(one, note="; ".join(notes)))
+        found.append(one._replace(note="; ".join(notes)))
         before = wall
     return found
 

@@ -34,9 +34,20 @@ def batches(seed: str, count: int) -> Iterator[list[Case]]:
     """Yield so many cases in batches; the same seed makes the same ones."""
     random, zones = Random(seed), names()
     for made in range(0, count, BATCH):
-        instant = _FROM + timedelta(days=random.randrange(_DAYS), seconds=random.randrange(86400))
-        rules = [_rule(random, random.choice(zones), instant) for _ in range(min(BATCH, count - made))]
+        zone = random.choice(zones)
+        instant = _instant(random, zone)
+        half = [random.choice([zone, random.choice(zones)]) for _ in range(min(BATCH, count - made))]
+        rules = [_rule(random, zone, instant) for zone in half]
         yield [Case(rule, instant, excluded(rule, instant)) for rule in rules]
+
+
+def _instant(random: Random, zone: str) -> datetime:
+    """Choose an instant, every third time within three days of a change of the zone, if it has any."""
+    seconds = timedelta(seconds=random.randrange(86400))
+    near = [change.at for change in changes(zone) if change.at > _FROM]
+    if near and random.random() < 0.33:
+        return random.choice(near) + timedelta(days=random.randint(-3, 2)) + seconds
+    return _FROM + timedelta(days=random.randrange(_DAYS)) + seconds
 
 
 def _rule(random: Random, zone: str, instant: datetime) -> Rule:

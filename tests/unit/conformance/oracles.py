@@ -97,10 +97,13 @@ def calendar_event(rule: Rule) -> str:
     if rule.wall_clock or not _even(rule):
         return ""
     n = rule.count
+    second, minute, hour = (f"{part % n}/{n}" if n < whole else part for part, whole in (
+        (at.second, 60), (at.minute, 60), (at.hour, 24)
+    ))  # fmt: skip
     return {
-        "seconds": f"*-*-* *:*:{at.second % n}/{n} UTC",
-        "minutes": f"*-*-* *:{at.minute % n}/{n}:{at.second} UTC",
-        "hours": f"*-*-* {at.hour % n}/{n}:{at.minute}:{at.second} UTC",
+        "seconds": f"*-*-* *:*:{second} UTC",
+        "minutes": f"*-*-* *:{minute}:{at.second} UTC",
+        "hours": f"*-*-* {hour}:{at.minute}:{at.second} UTC",
     }[rule.unit]
 
 
