@@ -57,6 +57,11 @@ def changes(zone: str) -> tuple[Change, ...]:
     return _changes(zone.encode(), zone)
 
 
+def by_hours(zone: str) -> bool:
+    """Whether clocks change by whole hours alone."""
+    return all((change.after - change.before) % timedelta(hours=1) == timedelta(0) for change in changes(zone))
+
+
 _CACHE: dict[bytes, tuple[Change, ...]] = {}
 
 

@@ -8,7 +8,7 @@ from collections.abc import Sequence
 from datetime import UTC, datetime
 from zoneinfo import ZoneInfo
 
-from changes import shown
+from changes import by_hours, shown
 from cronsim import CronSim
 from dateutil import rrule
 
@@ -48,9 +48,14 @@ def _even(rule: Rule) -> bool:
 
 
 def cron(rule: Rule) -> str:
-    """Write a rule for cronsim, in UTC for exact kinds; empty where it has no words for it."""
+    """Write a rule for cronsim, in UTC for exact kinds; empty where it has no words for it.
+
+    With a field for seconds it walks in hours of UTC, and loses the day on which clocks change by half an hour.
+    """
     at = shown(rule.start, rule.zone if rule.wall_clock else "UTC")
-    clock = f"{at.second} {at.minute} {at.hour}"
+    if at.second and rule.wall_clock and not by_hours(rule.zone):
+        return ""
+    clock = f"{at.second} {at.minute} {at.hour}" if at.second else f"{at.minute} {at.hour}"
     if rule.kind == "weekly":
         return f"{clock} * * {','.join(str((bit + 1) % 7) for bit in range(7) if rule.days >> bit & 1)}"
     if rule.kind == "monthly_relative":

@@ -16,6 +16,7 @@ from zoneinfo import ZoneInfo
 
 import pytest
 from cases import Case, batches, excluded
+from cronsim import CronSim
 from oracles import by_cronsim, by_dateutil, by_systemd, calendar_event, cron
 
 from raa.planning import occurrences
@@ -165,6 +166,18 @@ def test_what_is_left_out_is_told_by_rule_and_zone(
     rule = Rule(zone="Europe/Berlin", start=datetime.fromisoformat(start).replace(tzinfo=berlin), **special)
 
     assert excluded(rule, datetime.fromisoformat(instant).replace(tzinfo=UTC)) == why
+
+
+def test_cronsim_is_not_asked_where_it_loses_a_day() -> None:
+    zone = ZoneInfo("Australia/Lord_Howe")
+    start, evening = datetime(2027, 10, 1, 8, 2, 5, tzinfo=zone), datetime(2027, 10, 2, 17, 34, 56, tzinfo=zone)
+    rule = Rule(kind="weekly", days=127, zone="Australia/Lord_Howe", start=start)
+    morning = datetime(2027, 10, 3, 8, 2, 5, tzinfo=zone).astimezone(UTC)
+
+    assert next(CronSim("5 2 8 * * *", evening)).date() == date(2027, 10, 4)
+    assert cron(rule) == ""
+    assert next_after(rule, evening).due == by_dateutil(rule, evening.astimezone(UTC)) == morning
+    assert by_systemd([rule], evening.astimezone(UTC)) == [morning]
 
 
 def test_a_seed_makes_the_same_cases_again() -> None:
