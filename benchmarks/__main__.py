@@ -11,10 +11,13 @@ import sys
 from collections.abc import Sequence
 from pathlib import Path
 
-from benchmarks import backup, idle, memory, restore, round_trip, start
+from benchmarks import backup, idle, memory, next_after, restore, round_trip, start
 from benchmarks.common import FULL, QUICK, TINY, Row, Size, fdatasync, load1, machine
 
-KINDS = {"round-trip": round_trip, "memory": memory, "start": start, "idle": idle, "backup": backup, "restore": restore}
+KINDS = {
+    "round-trip": round_trip, "next-after": next_after, "memory": memory, "start": start, "idle": idle,
+    "backup": backup, "restore": restore,
+}  # fmt: skip
 
 
 def main(argv: Sequence[str] | None = None) -> int:

@@ -9,6 +9,7 @@ import tempfile
 import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 ROOT = Path(__file__).resolve().parents[1]
@@ -81,6 +82,23 @@ def latencies(call: Callable[[int], object], count: int, pause: float = 0.005) -
             taken.append(time.perf_counter() - begun)
         time.sleep(pause)
     return taken
+
+
+def instants(count: int) -> list[datetime]:
+    """Spread moments over the year 2026, for what is asked when something is due next; none is a whole minute."""
+    first = datetime(2026, 1, 7, 0, 0, 17, tzinfo=UTC)
+    return [first + n * timedelta(days=350) / count for n in range(count)]
+
+
+def microseconds(call: Callable[[datetime], object], moments: Sequence[datetime], rounds: int = 9) -> float:
+    """Return what one call takes, in the quickest of some rounds over all moments: the others were interrupted."""
+    taken = []
+    for _ in range(rounds):
+        begun = time.perf_counter()
+        for moment in moments:
+            call(moment)
+        taken.append(time.perf_counter() - begun)
+    return min(taken) / len(moments) * 1e6
 
 
 def load1() -> float:

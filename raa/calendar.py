@@ -6,7 +6,8 @@ that comes twice means the first one, and a date that a zone left out (`missing_
 
 from __future__ import annotations
 
-from datetime import UTC, date, datetime
+from collections.abc import Callable
+from datetime import UTC, date, datetime, time, timedelta
 from functools import lru_cache
 from zoneinfo import ZoneInfo
 
@@ -15,6 +16,8 @@ from raa.rpath_error import InvalidInput
 #: the years in which zones moved across the date line: before 1900 clocks ran on local mean time, later is not decided
 _FIRST_YEAR, _LAST_YEAR = 1900, 2040
 _MONTH_LENGTHS = (0, 31, 28, 31, 30, 31, 30, 31, 31, 30, 31, 30, 31)
+#: None is for other kinds of tzinfo
+_offset: Callable[[ZoneInfo, datetime], timedelta] = ZoneInfo.utcoffset  # type: ignore[assignment]
 
 
 @lru_cache(maxsize=1024)
@@ -36,17 +39,19 @@ def resolve(local: datetime, zone: str) -> tuple[datetime, bool]:
     """
     if local.tzinfo is not None:
         raise InvalidInput("A wall time has no offset of its own; give a naive datetime.")
-    tz = zone_info(zone)
-    if local.fold:
-        local = local.replace(fold=0)
+    return resolve_day(local.toordinal(), local.time().replace(fold=0), zone_info(zone))
+
+
+def resolve_day(day: int, clock: time, tz: ZoneInfo) -> tuple[datetime, bool]:
+    """Do what `resolve` does, for a date by its ordinal and a time of day, without looking up the zone."""
+    wall = datetime.combine(date.fromordinal(day), clock, UTC)
+    # the zone looks at date, time and fold alone. fold=0 takes the offset before the change: the first of two, and
+    # forward out of a gap; only there the offset after it, fold=1, is the larger one (PEP 495)
+    before = _offset(tz, wall)
     try:
-        # fold=0 takes the offset before the change: first of two, and forward out of a gap (PEP 495)
-        instant = datetime.combine(local, local.time(), tz).astimezone(UTC)
-        back = instant.astimezone(tz)
+        return wall - before, before < _offset(tz, wall.replace(fold=1))
     except OverflowError as error:
-        raise InvalidInput(f"The year {local.year} is outside the calendar.") from error
-    # compared in parts: replace(tzinfo=None) alone would double the cost of this function
-    return instant, back.time() != local.time() or back.date() != local.date()
+        raise InvalidInput(f"The year {wall.year} is outside the calendar.") from error
 
 
 def to_wall(instant: datetime, zone: str) -> datetime:

@@ -46,6 +46,10 @@ _ROOT = pytest.StashKey[int]()
 
 def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter, config: pytest.Config) -> None:
     count = config.stash.get(_ROOT, -1)  # -1: no process told, and nobody may take that for none
+    for done in terminalreporter.stats.get("passed", []):
+        for name, value in done.user_properties:
+            if name == "report":  # what a test counted, and a reader of the run should see
+                terminalreporter.write_line(value)
     terminalreporter.write_line(f"tests left out because they need root: {count}")
 
 

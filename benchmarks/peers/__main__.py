@@ -14,7 +14,7 @@ def main() -> None:
     name, calls, *options = sys.argv[1:]
     with tempfile.TemporaryDirectory(prefix="raa-bench-", ignore_cleanup_errors=True) as folder:
         os.environ["RAA_BENCH_DIR"] = folder
-        figures = importlib.import_module(f"benchmarks.peers.{name}").round_trip(int(calls), options)
+        figures = importlib.import_module(f"benchmarks.peers.{name}").measure(int(calls), options)
         print(json.dumps(figures), flush=True)
     # some peers' threads and result stores wait for servers that are gone by now
     os._exit(0)

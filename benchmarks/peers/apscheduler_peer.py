@@ -20,7 +20,7 @@ from benchmarks.common import latencies, milliseconds
 from benchmarks.peers.servers import folder, noop
 
 
-def round_trip(calls: int, options: Sequence[str]) -> dict[str, float]:
+def measure(calls: int, options: Sequence[str]) -> dict[str, float]:
     store = SQLAlchemyJobStore(url=f"sqlite:///{folder() / 'jobs.db'}")
     if "wal" in options:
 

@@ -17,7 +17,7 @@ app.conf.update(broker_connection_retry_on_startup=True, worker_hijack_root_logg
 noop = app.task(name="noop")(servers.noop)
 
 
-def round_trip(calls: int, options: Sequence[str]) -> dict[str, float]:
+def measure(calls: int, options: Sequence[str]) -> dict[str, float]:
     command = [
         sys.executable, "-m", "celery", "-A", "benchmarks.peers.celery_peer", "worker", "-c", "2", "-P", "prefork",
         "-l", "ERROR", "--without-gossip", "--without-mingle",

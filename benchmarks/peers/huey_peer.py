@@ -15,7 +15,7 @@ huey = SqliteHuey("bench", filename=str(Path(os.environ["RAA_BENCH_DIR"]) / "hue
 noop = huey.task()(servers.noop)
 
 
-def round_trip(calls: int, options: Sequence[str]) -> dict[str, float]:
+def measure(calls: int, options: Sequence[str]) -> dict[str, float]:
     command = [
         *servers.script("huey_consumer"), "benchmarks.peers.huey_peer.huey", "-w", "4", "-k", "thread", "-d", "0.001",
         "-m", "0.01",

@@ -22,7 +22,7 @@ _WORKER = (
 )
 
 
-def round_trip(calls: int, options: Sequence[str]) -> dict[str, float]:
+def measure(calls: int, options: Sequence[str]) -> dict[str, float]:
     with servers.postgres() as dsn:
         ours = procrastinate.App(connector=procrastinate.SyncPsycopgConnector(conninfo=dsn))
         noop = ours.task(name="noop")(servers.noop)

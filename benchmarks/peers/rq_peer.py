@@ -12,7 +12,7 @@ from benchmarks.common import latencies, milliseconds
 from benchmarks.peers import servers
 
 
-def round_trip(calls: int, options: Sequence[str]) -> dict[str, float]:
+def measure(calls: int, options: Sequence[str]) -> dict[str, float]:
     kind = ["-w", "rq.worker.SimpleWorker"] if "simple" in options else []
     with servers.redis_server() as url:
         queue = Queue(connection=redis.Redis.from_url(url))

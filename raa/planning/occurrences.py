@@ -7,18 +7,17 @@ That is why nothing is lost or doubled when they change, even where the changed 
 from __future__ import annotations
 
 from dataclasses import dataclass
-from datetime import date, datetime, timedelta
+from datetime import date, datetime, time, timedelta
 from typing import NamedTuple
 
-from raa.calendar import days_in_month, missing_days, next_month, nth_weekday, resolve, to_wall
-from raa.planning.rule import HORIZON, ONE_SHOT, Rule
+from raa.calendar import days_in_month, missing_days, next_month, nth_weekday, resolve_day, to_wall
+from raa.planning.rule import HORIZON, Rule
 from raa.planning.words import DAY_NAMES, MONTH_NAMES, WEEK_NAMES, clock_text, day_text
 
 TICK = timedelta(microseconds=1)
 
 
-@dataclass(frozen=True, slots=True)
-class Occurrence:
+class Occurrence(NamedTuple):
     """One moment at which a rule is due.
 
     `moved` says that its wall time does not exist that day; `note` says in words what is special, or is empty.
@@ -38,11 +37,8 @@ class Missed:
     last: Occurrence | None = None
 
 
-class _Found(NamedTuple):
-    #: the day's ordinal for wall-clock kinds, else which step of the interval it is
-    slot: int
-    due: datetime
-    moved: bool = False
+#: the day's ordinal for wall-clock kinds, else which step of the interval it is; when it is due; whether it was moved
+_Found = tuple[int, datetime, bool]
 
 
 def next_after(rule: Rule, instant: datetime) -> Occurrence | None:
@@ -72,9 +68,9 @@ def upcoming(rule: Rule, instant: datetime, n: int) -> list[Occurrence]:
 def missed_between(rule: Rule, after: datetime, until: datetime) -> Missed:
     """Count the occurrences later than `after` and not later than `until`; the cost does not grow with their number."""
     first, last = _next(rule, after), _last(rule, until)
-    if first is None or last is None or last.due < first.due:
+    if first is None or last is None or last[1] < first[1]:
         return Missed(0)
-    count = _matching_days(rule, first.slot, last.slot) if rule.wall_clock else last.slot - first.slot + 1
+    count = _matching_days(rule, first[0], last[0]) if rule.wall_clock else last[0] - first[0] + 1
     return Missed(count, _occurrence(rule, first), _occurrence(rule, last))
 
 
@@ -88,55 +84,52 @@ def month_day(rule: Rule, year: int, month: int) -> int | None:
 
 
 def _next(rule: Rule, instant: datetime) -> _Found | None:
-    instant = max(instant, rule.start - TICK)
+    start = rule.start
+    if instant < start:
+        instant = start - TICK
     if instant >= HORIZON:
         return None
-    if rule.kind in ONE_SHOT:
-        found = _Found(0, rule.start)
-        if found.due <= instant:
-            return None
-    elif not rule.wall_clock:
-        index = (instant - rule.start) // rule.step + 1
-        found = _Found(index, rule.start + index * rule.step)
-    else:
-        # an occurrence late on the day before may have been moved past midnight; no gap within a date is over 12 hours
-        back = 1 if rule.local_start.hour >= 12 else 0
-        day = max(to_wall(instant, rule.zone).toordinal() - back, rule.local_start.toordinal())
-        found = _on_day(rule, day, 1)
-        while found.due <= instant or found.slot in missing_days(rule.zone):
-            found = _on_day(rule, found.slot + 1, 1)
-    return found if found.due <= (rule.end or HORIZON) else None
+    if not rule.wall_clock:
+        if not rule.repeats:
+            return (0, start, False) if instant < start <= rule.last else None
+        index = (instant - start) // rule.step + 1
+        due = start + index * rule.step
+        return (index, due, False) if due <= rule.last else None
+    # an occurrence late on the day before may have been moved past midnight; no gap within a date is over 12 hours
+    day = instant.astimezone(rule.tz).toordinal() - (rule.clock.hour >= 12)
+    slot, due, moved = _on_day(rule, day if day > rule.first_day else rule.first_day, 1)
+    while due <= instant or (moved and slot in missing_days(rule.zone)):
+        slot, due, moved = _on_day(rule, slot + 1, 1)
+    return (slot, due, moved) if due <= rule.last else None
 
 
 def _last(rule: Rule, instant: datetime) -> _Found | None:
-    instant = min(instant, rule.end or HORIZON, HORIZON)
-    if instant < rule.start:
+    start, instant = rule.start, min(instant, rule.last)
+    if instant < start:
         return None
-    if rule.kind in ONE_SHOT:
-        return _Found(0, rule.start)
     if not rule.wall_clock:
-        index = (instant - rule.start) // rule.step
-        return _Found(index, rule.start + index * rule.step)
+        index = (instant - start) // rule.step if rule.repeats else 0
+        return index, start + index * rule.step, False
     # from the day after: clocks set back at midnight show yesterday's date again after today's first minutes
-    anchor = rule.local_start.toordinal()
-    found = _on_day(rule, to_wall(instant, rule.zone).toordinal() + 1, -1)
-    while found.slot >= anchor and (found.due > instant or found.slot in missing_days(rule.zone)):
-        found = _on_day(rule, found.slot - 1, -1)
-    return found if found.slot >= anchor else None
+    slot, due, moved = _on_day(rule, instant.astimezone(rule.tz).toordinal() + 1, -1)
+    while slot >= rule.first_day and (due > instant or (moved and slot in missing_days(rule.zone))):
+        slot, due, moved = _on_day(rule, slot - 1, -1)
+    return (slot, due, moved) if slot >= rule.first_day else None
 
 
 def _on_day(rule: Rule, day: int, direction: int) -> _Found:
     """Find the nearest matching day from `day` on, and when it is due."""
     day = _matching_day(rule, day, direction)
-    if day == rule.local_start.toordinal():
+    if day == rule.first_day:
         # not resolved again: a start in the second of two equal hours would come out before itself
-        return _Found(day, rule.start)
-    return _Found(day, *resolve(datetime.combine(date.fromordinal(day), rule.local_start.time()), rule.zone))
+        return day, rule.start, False
+    due, moved = resolve_day(day, rule.clock, rule.tz)
+    return day, due, moved
 
 
 def _matching_day(rule: Rule, day: int, direction: int) -> int:
     if rule.kind == "interval":
-        beyond = (day - rule.local_start.toordinal()) % rule.step.days
+        beyond = (day - rule.first_day) % rule.step.days
         return day - beyond + (rule.step.days if beyond and direction > 0 else 0)
     if rule.kind == "weekly":
         while not rule.days >> (day + 6) % 7 & 1:
@@ -179,18 +172,20 @@ def _matching_months(rule: Rule, first: date, last: date) -> int:
 def _occurrence(rule: Rule, found: _Found | None) -> Occurrence | None:
     if found is None:
         return None
-    notes: list[str] = []
-    if rule.short_month == "last" and (note := _short_month_note(rule, date.fromordinal(found.slot))):
-        notes.append(note)
-    if found.moved:
-        notes.append(_moved_note(rule, date.fromordinal(found.slot), found.due))
-    return Occurrence(found.due, found.moved, "; ".join(notes))
+    slot, due, moved = found
+    if not moved and rule.short_month == "skip":
+        return Occurrence(due)
+    day = date.fromordinal(slot)
+    notes = [_short_month_note(rule, day)] if rule.short_month == "last" else []
+    if moved:
+        notes.append(moved_text(rule.clock, day, to_wall(due, rule.zone)))
+    return Occurrence(due, moved, "; ".join(filter(None, notes)))
 
 
-def _moved_note(rule: Rule, day: date, due: datetime) -> str:
-    wall = to_wall(due, rule.zone)
+def moved_text(clock: time, day: date, wall: datetime) -> str:
+    """Say that a time does not exist on its day, and the wall time at which the run is instead."""
     runs = f"at {clock_text(wall)}" if wall.date() == day else f"on {day_text(wall)} at {clock_text(wall)}"
-    return f"{clock_text(rule.local_start)} does not exist on {day_text(day)}; runs {runs}"
+    return f"{clock_text(clock)} does not exist on {day_text(day)}; runs {runs}"
 
 
 def lacking_text(rule: Rule, year: int, month: int) -> str:

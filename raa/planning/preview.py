@@ -5,7 +5,7 @@ from __future__ import annotations
 from datetime import datetime
 
 from raa.calendar import next_month, to_wall, zone_info
-from raa.planning.occurrences import lacking_text, month_day, upcoming
+from raa.planning.occurrences import TICK, Occurrence, lacking_text, month_day, upcoming
 from raa.planning.rule import Rule
 from raa.planning.words import moment_text, words
 
@@ -17,21 +17,28 @@ def preview(rule: Rule, now: datetime, n: int = 5, runs_so_far: int = 0) -> dict
     """
     if rule.max_runs is not None:
         n = min(n, rule.max_runs - runs_so_far)
-    runs: list[dict[str, object]] = []
-    before = to_wall(max(now, rule.start), rule.zone)
-    for one in upcoming(rule, now, n):
+    zone = zone_info(rule.zone)
+    runs: list[dict[str, object]] = [
+        {
+            "due": one.due.astimezone(zone).isoformat(timespec="seconds"),
+            "text": moment_text(one.due, rule.zone),
+            "note": one.note,
+        }
+        for one in noted(rule, now, n)
+    ]
+    return {"words": words(rule), "zone": rule.zone, "runs": runs}
+
+
+def noted(rule: Rule, after: datetime, n: int) -> list[Occurrence]:
+    """Return the first `n` occurrences after an instant; their notes also name the months skipped before each."""
+    found: list[Occurrence] = []
+    before = to_wall(max(after + TICK, rule.start), rule.zone)
+    for one in upcoming(rule, after, n):
         wall = to_wall(one.due, rule.zone)
         notes = [*_skipped(rule, before, wall), *([one.note] if one.note else [])]
-        local = one.due.astimezone(zone_info(rule.zone))
-        runs.append(
-            {
-                "due": local.isoformat(timespec="seconds"),
-                "text": moment_text(one.due, rule.zone),
-                "note": "; ".join(notes),
-            }
-        )
+        found.append(one._replace(note="; ".join(notes)))
         before = wall
-    return {"words": words(rule), "zone": rule.zone, "runs": runs}
+    return found
 
 
 def _skipped(rule: Rule, before: datetime, until: datetime) -> list[str]:

@@ -4,10 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, datetime, time, timedelta
 from typing import NoReturn
+from zoneinfo import ZoneInfo
 
-from raa.calendar import to_wall
+from raa.calendar import to_wall, zone_info
 from raa.rpath_error import InvalidInput
 
 KINDS = ("immed", "now", "once", "interval", "weekly", "monthly_relative", "monthly_absolute")
@@ -19,7 +20,8 @@ SHORT_MONTH = ("skip", "last")
 #: no occurrence is later than this: arithmetic stays inside what datetime can hold
 HORIZON = datetime(9000, 1, 1, tzinfo=UTC)
 _EARLIEST = datetime(1900, 1, 1, tzinfo=UTC)
-_LONGEST = 100 * 366 * 86400
+#: the longest interval, in seconds
+LONGEST = 100 * 366 * 86400
 
 #: which of the optional fields a kind uses; the others stay at their defaults
 _USES = {
@@ -63,8 +65,19 @@ class Rule:
     max_runs: int | None = None
     #: the wall time of `start` in `zone`
     local_start: datetime = field(init=False, repr=False, compare=False)
-    #: exact intervals: their length
+    #: intervals: their length
     step: timedelta = field(init=False, repr=False, compare=False)
+    #: whether it can be due more than once
+    repeats: bool = field(init=False, repr=False, compare=False)
+    #: whether it follows the clock on the wall, through changes to and from summer time
+    wall_clock: bool = field(init=False, repr=False, compare=False)
+    # below: what `next_after` would otherwise work out at every call
+    tz: ZoneInfo = field(init=False, repr=False, compare=False)
+    #: the time of day of wall-clock kinds, and the ordinal of the date they start on
+    clock: time = field(init=False, repr=False, compare=False)
+    first_day: int = field(init=False, repr=False, compare=False)
+    #: the end or the horizon
+    last: datetime = field(init=False, repr=False, compare=False)
 
     def __post_init__(self) -> None:
         if self.kind not in KINDS:
@@ -89,17 +102,18 @@ class Rule:
         if self.kind in _CHECKS:
             _CHECKS[self.kind](self)
         seconds = self.count * UNITS[self.unit] if self.kind == "interval" else 0
-        object.__setattr__(self, "step", timedelta(seconds=seconds))
-
-    @property
-    def wall_clock(self) -> bool:
-        """Whether it follows the clock on the wall, through changes to and from summer time."""
-        return self.unit in WALL_UNITS or (self.kind not in ONE_SHOT and self.kind != "interval")
-
-    @property
-    def repeats(self) -> bool:
-        """Whether it can be due more than once."""
-        return self.kind not in ONE_SHOT
+        repeats = self.kind not in ONE_SHOT
+        derived = {
+            "step": timedelta(seconds=seconds),
+            "repeats": repeats,
+            "wall_clock": repeats and (self.kind != "interval" or self.unit in WALL_UNITS),
+            "tz": zone_info(self.zone),
+            "clock": self.local_start.time(),
+            "first_day": self.local_start.toordinal(),
+            "last": self.end or HORIZON,
+        }
+        for name, value in derived.items():
+            object.__setattr__(self, name, value)
 
     def to_values(self) -> dict[str, object]:
         """Return plain JSON values; datetimes become ISO strings with their offset."""
@@ -150,7 +164,7 @@ def _check_interval(rule: Rule) -> None:
         _refuse("unit", f"An interval is counted in {', '.join(UNITS)}, not in {rule.unit!r}.")
     if rule.count < 1:
         _refuse("count", f"An interval must be at least 1 of its unit ({rule.unit}).")
-    if rule.count * UNITS[rule.unit] > _LONGEST:
+    if rule.count * UNITS[rule.unit] > LONGEST:
         _refuse("count", "An interval can be 100 years at most.")
 
 

@@ -87,7 +87,7 @@ class Console:
         self.schedules = SchedulePages(frame)
         self.plugins = PluginPages(frame, self.routes)
         self.xmlrpc = XmlRpc(self.door, self.gate, self.routes, config.typed("web.localhost_open", list, []))
-        self.root = RootMethods(service, self.registry, self.notices, clock)
+        self.root = RootMethods(service, self.registry, self.notices, clock, zone)
         self.application: Any = None
 
     def load(self) -> None:

@@ -10,6 +10,7 @@ from raa.authorization import LocalhostOnly, NotAnonymous
 from raa.db.notices import Notices
 from raa.identity import acting
 from raa.planning.rule import Rule
+from raa.planning.spec import planned
 from raa.planning.words import words
 from raa.plugin.registry import Registry
 from raa.protocols import Service, Values
@@ -21,11 +22,12 @@ from raa.web.markers import expose, require
 class RootMethods:
     """Root methods; also what `raa.web.getWebRoot()` returns, with `.plugin.Class` for every web half."""
 
-    def __init__(self, service: Service, registry: Registry, notices: Notices, clock: Any) -> None:
+    def __init__(self, service: Service, registry: Registry, notices: Notices, clock: Any, zone: str) -> None:
         self._service = service
         self._registry = registry
         self._notices = notices
         self._clock = clock
+        self._zone = zone
         self.simpleTasks = SimpleNamespace(getResult=lambda sched_id: tuple(service.simple_result(int(sched_id))))
 
     def __getattr__(self, name: str) -> Any:
@@ -58,6 +60,20 @@ class RootMethods:
             for row in self._service.schedules()
             if self._may_see(row["plugin"])
         ]
+
+    @expose(allow_json=True, allow_xmlrpc=True)
+    @require(NotAnonymous())
+    def schedulePreview(self, spec: object, count: object = None) -> list[Values]:
+        """List the runs that a schedule would have, as `raa schedule preview --json` does.
+
+        `spec` has that command's options by name; `count` wins over the spec's own. The default zone is the
+        appliance's.
+        """
+        if not isinstance(spec, dict):
+            raise InvalidInput(problems={"spec": "spec must be a dict with the names of a schedule's fields."})
+        if count is not None:
+            spec = {**spec, "count": count}
+        return planned(spec, self._clock.now(), self._zone).values()
 
     @expose(allow_json=True, allow_xmlrpc=True)
     @require(NotAnonymous())

@@ -14,6 +14,7 @@ import pytest
 ROOT = Path(__file__).parents[2]
 FIELDS = {
     "round-trip": {"p50 ms", "p99 ms", "max ms", "x APS3 WAL", "result kept"},
+    "next-after": {"us", "x 100 years on"},
     "memory": {"RSS MB", "PSS MB", "processes"},
     "start": {"median s", "min s", "max s", "x few"},
     "idle": {"CPU %", "wake-ups/s"},
@@ -74,3 +75,14 @@ def test_peers_that_are_not_installed_are_named_and_the_run_goes_on(ran: Ran) ->
     assert "not installed: pip install 'APScheduler<4' SQLAlchemy" in ran.printed
     assert "not installed: pip install procrastinate 'psycopg[binary]'" in ran.printed
     assert ran.lines[-1]["bench"] == "restore"
+
+
+def test_a_peer_that_gives_other_answers_is_not_compared() -> None:
+    asked = """
+from benchmarks.common import instants
+from benchmarks.next_after import _measured
+_measured("weekly, 3 days", instants(2), {"us": 1.0, "told us": 1.0, "answers": ["2026-01-07T03:30:00+00:00", ""]})
+"""
+    done = subprocess.run([sys.executable, "-c", asked], cwd=ROOT, capture_output=True, text=True, timeout=60)
+
+    assert "weekly, 3 days: APScheduler 3 gives other answers" in done.stderr

@@ -1,4 +1,4 @@
-"""Occurrences against independent answers: dateutil for the dates, a watched clock for the hours, cronsim for both."""
+"""Occurrences against independent answers: dateutil for the dates, a watched clock for the hours."""
 
 import os
 from datetime import UTC, date, datetime, timedelta
@@ -7,15 +7,12 @@ from itertools import pairwise
 from zoneinfo import ZoneInfo
 
 import pytest
-from cronsim import CronSim
 from dateutil import rrule
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from raa.planning.occurrences import Missed, first_from, last_until, missed_between, next_after, upcoming
-from raa.planning.preview import preview
 from raa.planning.rule import UNITS, Rule
-from raa.rpath_error import InvalidInput
 
 SOAK = bool(os.environ.get("RAA_SOAK"))
 COUNT = settings(deadline=None, database=None, max_examples=20_000 if SOAK else 200)
@@ -205,32 +202,6 @@ def test_every_date_of_a_zone_has_exactly_one_daily_run(zone, hour, minute):
         assert all(timedelta(hours=22) < b - a < timedelta(hours=26) for a, b in pairwise(dues))
 
 
-CRON = [
-    ({"kind": "weekly", "days": 0b0010101}, "{m} {h} * * 1,3,5"),
-    ({"kind": "weekly", "days": 0b1000000}, "{m} {h} * * 0"),
-    ({"kind": "monthly_relative", "day": 1, "week": 3}, "{m} {h} * * 2#3"),
-    ({"kind": "monthly_relative", "day": 4, "week": 5}, "{m} {h} * * 5#5"),
-    ({"kind": "monthly_relative", "day": 4, "week": -1}, "{m} {h} * * 5L"),
-    ({"kind": "monthly_absolute", "day": 31}, "{m} {h} 31 * *"),
-    ({"kind": "monthly_absolute", "day": 31, "short_month": "last"}, "{m} {h} L * *"),
-    ({"kind": "interval", "unit": "days", "count": 1}, "{m} {h} * * *"),
-]
-
-
-@pytest.mark.parametrize(("special", "cron"), CRON)
-@settings(COUNT, max_examples=2000 if SOAK else 25)
-@given(st.sampled_from(ZONES[:5]), st.integers(5, 21), st.integers(0, 59), st.integers(0, 4000))
-def test_rules_agree_with_cronsim_at_hours_that_always_exist(special, cron, zone, hour, minute, days):
-    tz = ZoneInfo(zone)
-    start = datetime(2015, 1, 1, hour, minute, tzinfo=tz)
-    after = datetime(2015, 1, 1, hour, minute, tzinfo=tz) + timedelta(days=days)
-
-    mine = [one.due for one in upcoming(Rule(zone=zone, start=start, **special), after, 6)]
-
-    theirs = CronSim(cron.format(m=minute, h=hour), after)
-    assert mine == [next(theirs).astimezone(UTC) for _ in range(6)]
-
-
 @COUNT
 @given(
     st.sampled_from(["seconds", "minutes", "hours"]),
@@ -268,27 +239,6 @@ def daily(zone: str, start: str) -> Rule:
     return Rule(kind="weekly", days=127, zone=zone, start=utc(start))
 
 
-NOTES = [
-    ("Europe/Berlin", "2026-01-05 01:30", "2026-03-28 12:00", "02:30 does not exist on 29 Mar; runs at 03:30"),
-    ("Australia/Lord_Howe", "2026-01-05 15:15", "2026-10-03 00:00", "02:15 does not exist on 4 Oct; runs at 02:45"),
-    ("Africa/Cairo", "2026-01-05 22:30", "2026-04-23 12:00", "00:30 does not exist on 24 Apr; runs at 01:30"),
-    (
-        "America/Scoresbysund",
-        "2025-01-05 01:30",
-        "2025-03-29 12:00",
-        "23:30 does not exist on 29 Mar; runs on 30 Mar at 00:30",
-    ),
-]
-
-
-@pytest.mark.parametrize(("zone", "start", "after", "note"), NOTES)
-def test_a_run_moved_by_a_change_of_the_clocks_says_so(zone, start, after, note):
-    one = next_after(daily(zone, start), utc(after))
-
-    assert one.moved
-    assert one.note == note
-
-
 def test_a_run_moved_past_midnight_is_still_found_after_midnight_and_the_new_date_has_its_own():
     rule = daily("America/Scoresbysund", "2025-01-05 01:30")  # 23:30 on the wall
     just_past_midnight = utc("2025-03-30 01:10")
@@ -296,12 +246,6 @@ def test_a_run_moved_past_midnight_is_still_found_after_midnight_and_the_new_dat
     dues = [shown(one.due, rule.zone) for one in upcoming(rule, just_past_midnight, 2)]
 
     assert dues == [datetime(2025, 3, 30, 0, 30), datetime(2025, 3, 30, 23, 30)]
-
-
-def test_a_time_that_comes_twice_runs_the_first_time_only():
-    dues = [one.due for one in upcoming(daily("Europe/Berlin", "2026-01-05 01:30"), utc("2026-10-24 12:00"), 2)]
-
-    assert dues == [utc("2026-10-25 00:30"), utc("2026-10-26 01:30")]
 
 
 def test_hourly_runs_come_in_both_of_two_equal_hours():
@@ -329,25 +273,6 @@ def test_minutes_that_a_clock_set_back_over_midnight_repeats_do_not_run_twice():
 
     assert next_after(rule, second_evening).due == datetime(2010, 11, 8, 3, 30, 30, tzinfo=UTC)
     assert last_until(rule, second_evening).due == first_pass
-
-
-def test_a_date_that_was_left_out_has_no_run():
-    rule = daily("Pacific/Apia", "2011-12-01 12:30")
-
-    walls = [shown(one.due, rule.zone) for one in upcoming(rule, utc("2011-12-29 00:00"), 3)]
-
-    assert walls == [datetime(2011, 12, day, 2, 30) for day in (29, 31)] + [datetime(2012, 1, 1, 2, 30)]
-    assert missed_between(rule, utc("2011-12-01 00:00"), utc("2012-01-01 00:00")).count == 31  # 1 December to 1 January
-
-
-def test_short_months_are_skipped_or_take_their_last_day():
-    start = utc("2027-01-31 01:00")
-    skip = Rule(kind="monthly_absolute", day=31, zone="UTC", start=start)
-    last = Rule(kind="monthly_absolute", day=31, zone="UTC", start=start, short_month="last")
-
-    assert [(one.due.month, one.due.day) for one in upcoming(skip, start, 3)] == [(3, 31), (5, 31), (7, 31)]
-    assert [(one.due.month, one.due.day) for one in upcoming(last, start, 3)] == [(2, 28), (3, 31), (4, 30)]
-    assert next_after(last, start).note == "Feb 2027 has no day 31; runs on 28 Feb"
 
 
 def test_start_and_end_are_the_first_and_last_moments_that_count():
@@ -387,97 +312,3 @@ def test_a_rule_survives_its_plain_values(rule_and_change):
 
     assert Rule.from_values(values) == rule
     assert all(isinstance(value, str | int | None) for value in values.values())
-
-
-GOOD = {"kind": "weekly", "zone": "UTC", "start": utc("2026-01-01 00:00"), "days": 1}
-INTERVAL = {"kind": "interval", "zone": "UTC", "start": utc("2026-01-01 00:00"), "count": 1, "unit": "days"}
-NONSENSE = [
-    ({"kind": "yearly"}, "kind"),
-    ({"zone": "Europe/Atlantis"}, "zone"),
-    ({"zone": ["UTC"]}, "zone"),
-    ({"unit": {}}, "unit"),
-    ({"start": datetime(2026, 1, 1)}, "start"),
-    ({"start": "2026-01-01"}, "start"),
-    ({"start": None}, "start"),
-    ({"start": utc("0001-01-01 00:00")}, "start"),
-    ({"end": datetime(2027, 1, 1)}, "end"),
-    ({"end": utc("2025-12-31 23:59")}, "end"),
-    ({"end": utc("9999-12-31 23:59")}, "end"),
-    ({"days": 0}, "days"),
-    ({"days": 128}, "days"),
-    ({"days": True}, "days"),
-    ({"days": "mon"}, "days"),
-    ({"count": 3}, "count"),
-    ({"max_runs": 0}, "max_runs"),
-    ({"max_runs": 1.5}, "max_runs"),
-    (INTERVAL | {"days": 0, "count": 0}, "count"),
-    (INTERVAL | {"days": 0, "count": -1}, "count"),
-    (INTERVAL | {"days": 0, "unit": "fortnights"}, "unit"),
-    (INTERVAL | {"days": 0, "count": 100_000}, "count"),
-    ({"kind": "monthly_absolute", "days": 0, "day": 32}, "day"),
-    ({"kind": "monthly_absolute", "days": 0, "day": 0}, "day"),
-    ({"kind": "monthly_absolute", "days": 0, "day": 31, "short_month": "first"}, "short_month"),
-    ({"kind": "monthly_relative", "days": 0, "day": 7, "week": 1}, "day"),
-    ({"kind": "monthly_relative", "days": 0, "day": 0, "week": 6}, "week"),
-    ({"kind": "monthly_relative", "days": 0, "day": 0, "week": 0}, "week"),
-]
-
-
-@pytest.mark.parametrize(("change", "field"), NONSENSE)
-def test_nonsense_is_refused_under_the_name_of_its_field(change, field):
-    with pytest.raises(InvalidInput) as caught:
-        Rule(**(GOOD | change))
-
-    assert list(caught.value.problems) == [field]
-    assert str(caught.value).endswith(".")
-
-
-@pytest.mark.parametrize(
-    ("values", "field"),
-    [
-        ({"kind": "once", "zone": "UTC"}, "start"),
-        ({"kind": "once", "zone": "UTC", "start": "soon"}, "start"),
-        ({"kind": "once", "zone": "UTC", "start": "2026-01-01T00:00:00"}, "start"),
-        ({"kind": "once", "zone": "UTC", "start": "2026-01-01T00:00:00+00:00", "colour": 1}, "colour"),
-    ],
-)
-def test_stored_values_are_judged_like_others(values, field):
-    with pytest.raises(InvalidInput) as caught:
-        Rule.from_values(values)
-
-    assert list(caught.value.problems) == [field]
-
-
-def test_the_preview_shows_sentence_runs_offsets_and_moved_times():
-    rule = daily("Europe/Berlin", "2026-01-05 01:30")
-
-    shown_page = preview(rule, utc("2026-03-27 12:00"), 3)
-
-    assert shown_page == {
-        "words": "Every day at 02:30",
-        "zone": "Europe/Berlin",
-        "runs": [
-            {"due": "2026-03-28T02:30:00+01:00", "text": "Sat 28 Mar 2026, 02:30", "note": ""},
-            {
-                "due": "2026-03-29T03:30:00+02:00",
-                "text": "Sun 29 Mar 2026, 03:30",
-                "note": "02:30 does not exist on 29 Mar; runs at 03:30",
-            },
-            {"due": "2026-03-30T02:30:00+02:00", "text": "Mon 30 Mar 2026, 02:30", "note": ""},
-        ],
-    }
-
-
-def test_the_preview_names_months_that_are_skipped():
-    rule = Rule(kind="monthly_absolute", day=31, zone="UTC", start=utc("2026-01-31 02:00"))
-
-    notes = [run["note"] for run in preview(rule, utc("2026-11-01 00:00"), 3)["runs"]]
-
-    assert notes == ["Nov 2026 has no day 31 and is skipped", "", "Feb 2027 has no day 31 and is skipped"]
-
-
-def test_the_preview_stops_at_the_greatest_number_of_runs():
-    rule = Rule(kind="weekly", days=127, zone="UTC", start=utc("2026-01-31 02:00"), max_runs=3)
-
-    assert len(preview(rule, utc("2026-11-01 00:00"), 5, runs_so_far=1)["runs"]) == 2
-    assert preview(rule, utc("2026-11-01 00:00"), 5, runs_so_far=3)["runs"] == []
