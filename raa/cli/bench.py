@@ -1,0 +1,86 @@
+"""`raa bench latency|throughput|due N|restart N|idle N|crash R`: measure the scheduler; one JSON line a result."""
+
+from __future__ import annotations
+
+import argparse
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+from raa.rpath_error import InvalidInput
+
+HELP = "measure the scheduler on a state folder of its own; prints JSON lines"
+CALLS = {"latency": 300, "throughput": 3000}
+SECONDS = {"due": 12.0, "idle": 10.0}
+VERBS = {
+    "latency": "time no-op calls one after the other: to the method's start and to the known result",
+    "throughput": "no-op runs as fast as possible, until the last result is stored",
+    "due": "interval schedules of which one in a hundred is due each second: how late each one begins",
+    "restart": "the whole console with stored schedules: process start to the first run of an overdue one",
+    "idle": "memory and CPU with schedules stored of which none is due",
+    "crash": "rounds of 250 runs at once with kill -9 of everything in their midst: what becomes of each",
+}
+_COUNTED = {"due": "schedules", "restart": "schedules", "idle": "schedules", "crash": "rounds"}
+
+
+def arguments(command: argparse.ArgumentParser) -> None:
+    """Declare the command's options."""
+    verbs = command.add_subparsers(dest="verb", required=True, metavar="VERB")
+    for name, text in VERBS.items():
+        verb = verbs.add_parser(name, help=text, description=text)
+        if name in _COUNTED:
+            metavar = "R" if name == "crash" else "N"
+            verb.add_argument("count", type=int, metavar=metavar, help=f"how many {_COUNTED[name]}")
+        if name in CALLS:
+            verb.add_argument(
+                "--calls", type=int, default=CALLS[name], metavar="N", help=f"how many (default {CALLS[name]})"
+            )
+        if name == "throughput":
+            verb.add_argument("--submitters", type=int, default=1, metavar="N", help="threads that submit (default 1)")
+        if name in SECONDS:
+            verb.add_argument(
+                "--seconds", type=float, default=SECONDS[name], metavar="S",
+                help=f"how long to look (default {SECONDS[name]:g})",
+            )  # fmt: skip
+        verb.add_argument(
+            "--isolation", choices=["pooled", "inline"], default="pooled",
+            help="in a worker process (default), or on a thread of the service process",
+        )  # fmt: skip
+        verb.add_argument(
+            "--state", type=Path, metavar="DIR",
+            help="a state folder to use and keep, new or empty (default a temporary one)",
+        )  # fmt: skip
+
+
+def run(options: argparse.Namespace) -> None:
+    """Measure what was asked for."""
+    for name, least in (("count", 1), ("calls", 1), ("submitters", 1)):
+        if getattr(options, name, least) < least:
+            raise InvalidInput(f"The number of {_COUNTED.get(options.verb, name)} must be {least} or more.")
+    if options.verb == "due" and options.seconds <= 0.5 or getattr(options, "seconds", 1.0) <= 0:
+        raise InvalidInput("--seconds is too short for anything to be seen; due needs more than 0.5.")
+    # here, since every other command starts with this module imported
+    from raa.bench.box import open_box
+    from raa.bench.measuring import emit
+
+    with open_box(options.state, options.isolation) as box:
+        for bench, figures in _measure(box, options):
+            emit(bench, options.isolation, figures)
+
+
+def _measure(box: Any, options: argparse.Namespace) -> Iterator[tuple[str, dict[str, Any]]]:
+    from raa.bench import crash, immediate, stored
+
+    match options.verb:
+        case "latency":
+            return immediate.latency(box, options.calls)
+        case "throughput":
+            return immediate.throughput(box, options.calls, options.submitters)
+        case "due":
+            return stored.due(box, options.count, options.seconds)
+        case "restart":
+            return stored.restart(box, options.count)
+        case "idle":
+            return stored.idle(box, options.count, options.seconds)
+        case _:
+            return crash.crash(box, options.count)
