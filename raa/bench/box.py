@@ -18,7 +18,7 @@ from raa.app import build_service, load_settings, open_ledger
 from raa.bench.measuring import wait_until
 from raa.db.bulk import copy_schedule
 from raa.db.connection import Database
-from raa.db.ledger import Ledger
+from raa.db.ledger import Job, Ledger
 from raa.db.schedule import Schedule, freeze
 from raa.host import files
 from raa.protocols import Order, Values
@@ -77,31 +77,26 @@ class Box:
         finally:
             database.close()
 
-    def fill(self, method: str, schedules: Iterable[tuple[float, list[Any], Schedule]]) -> None:
-        """Store schedules, each with its due time and arguments, in one transaction.
+    def fill(self, method: str, schedule: Schedule, runs: Iterable[tuple[float, list[Any]]]) -> None:
+        """Store a schedule for each (due time, arguments) in one transaction, all alike but for their start.
 
         The work is done in a child process, so that none of its memory is counted to what is measured.
         """
-        _apart(lambda: self._fill(method, schedules))
+        _apart(lambda: self._fill(method, schedule, iter(runs)))
 
-    def _fill(self, method: str, schedules: Iterable[tuple[float, list[Any], Schedule]]) -> None:
+    def _fill(self, method: str, schedule: Schedule, runs: Iterator[tuple[float, list[Any]]]) -> None:
+        first, args = next(runs, (0.0, []))
+        if not first:
+            return
+        rule = freeze(schedule, datetime.fromtimestamp(first, UTC), "UTC").to_values()
+        order = Order(plugin=PLUGIN, rule=rule, method=method, args=args)
         with self.ledger() as database:
-            ledger = Ledger(database)
-            original = 0
-
-            def copies() -> Iterator[tuple[list[Any], Values, float]]:
-                for due, args, schedule in schedules:
-                    moment = datetime.fromtimestamp(due, UTC)
-                    schedule.start = moment.timestamp()
-                    yield args, freeze(schedule, moment, "UTC").to_values(), moment.timestamp()
-
-            rest = copies()
-            for args, rule, due in rest:
-                order = Order(plugin=PLUGIN, rule=rule, method=method, args=args)
-                added = ledger.add(order, str(rule["kind"]), due, due)
-                original = added if isinstance(added, int) else 0
-                break
-            copy_schedule(database, original, rest)
+            added = Ledger(database).add(order, str(rule["kind"]), first, first)
+            if isinstance(added, Job):
+                raise InvalidInput("only schedules that wait can be stored in advance")
+            moments = ((datetime.fromtimestamp(due, UTC), args) for due, args in runs)
+            copies = ((args, {**rule, "start": at.isoformat()}, at.timestamp()) for at, args in moments)
+            copy_schedule(database, added, copies)
 
     def serve(self) -> subprocess.Popen[bytes]:
         """Start a whole console as a process; it is ended by `kill`."""

@@ -57,9 +57,9 @@ def crash(box: Box, rounds: int) -> Iterator[tuple[str, dict[str, Any]]]:
 
 def _round(box: Box, progress: int) -> Round:
     at = time.time() - 0.5
-    box.fill("crashy", ((at, [str(number)], ScheduleOnce()) for number in range(ONCE)))
-    later = ScheduleInterval(interval=1, unit=INTERVAL_HOURS)
-    box.fill("crashy", ((at, [str(number)], later) for number in range(ONCE, TASKS)))
+    box.fill("crashy", ScheduleOnce(start=at), ((at, [str(number)]) for number in range(ONCE)))
+    hourly = ScheduleInterval(interval=1, unit=INTERVAL_HOURS)
+    box.fill("crashy", hourly, ((at, [str(number)]) for number in range(ONCE, TASKS)))
     console = box.serve()
     try:
         wait_until(lambda: _count(box, "E").total() >= progress, 60, f"{progress} runs to end", 0.001)

@@ -6,11 +6,11 @@ import os
 import threading
 import time
 from collections.abc import Callable, Iterator
-from datetime import UTC, datetime
 from typing import Any
 
 from raa.bench.box import PLUGIN, Box
 from raa.bench.measuring import memory, read_log, summary
+from raa.clock import SystemClock
 from raa.db.schedule import Schedule, ScheduleImmed, ScheduleNow, freeze
 from raa.protocols import Order, Values
 from raa.rpath_error import OperationFailed
@@ -88,7 +88,7 @@ def _together(calls: list[Callable[[], None]]) -> None:
 
 
 def _rule(schedule: Schedule) -> Values:
-    return freeze(schedule, datetime.now(UTC), "UTC").to_values()
+    return freeze(schedule, SystemClock().now(), "UTC").to_values()
 
 
 def _order(rule: Values, number: int, *, call: bool = False) -> Order:

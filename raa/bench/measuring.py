@@ -1,15 +1,13 @@
-"""What the benchmarks share: percentiles, the JSON line, the log of the work, CPU and memory of a process tree."""
+"""What the benchmarks share: percentiles, the log of the work, CPU and memory of a process tree."""
 
 from __future__ import annotations
 
 import contextlib
-import json
 import os
 import re
 import time
 from collections.abc import Callable, Sequence
 from pathlib import Path
-from typing import Any
 
 from raa.rpath_error import OperationFailed
 from raa.service import kernel
@@ -29,16 +27,6 @@ def summary(seconds: Sequence[float]) -> dict[str, float]:
         return {"n": 0}
     figures = {"p50": percentile(seconds, 50), "p99": percentile(seconds, 99), "max": max(seconds)}
     return {"n": len(seconds), **{name: round(value * 1e3, 3) for name, value in figures.items()}}
-
-
-def emit(bench: str, isolation: str, figures: dict[str, Any]) -> None:
-    """Print one JSON line, and append it to the file that the environment's RESULTS names."""
-    load = round(os.getloadavg()[0], 2)
-    line = json.dumps({"peer": "raa", "bench": bench, "isolation": isolation, **figures, "load1": load})
-    print(line, flush=True)
-    if results := os.environ.get("RESULTS"):
-        with Path(results).open("a") as file:
-            file.write(line + "\n")
 
 
 def read_log(path: Path) -> list[list[str]]:

@@ -9,7 +9,7 @@ from typing import Any
 
 from raa.bench.box import Box, kill
 from raa.bench.measuring import cpu, memory, read_log, summary, wait_until
-from raa.db.schedule import INTERVAL_HOURS, INTERVAL_SECONDS, Schedule, ScheduleInterval, ScheduleOnce
+from raa.db.schedule import INTERVAL_SECONDS, Schedule, ScheduleInterval, ScheduleOnce
 
 #: seconds from one firing of a schedule to its next, so that one in a hundred is due each second
 PERIOD = 100
@@ -22,7 +22,7 @@ def due(box: Box, count: int, seconds: float) -> Iterator[tuple[str, dict[str, A
     """Let schedules fall due, evenly spread, and compare when each began with when it was due."""
     base = time.time() + 2 + count / 12_000  # by then they are stored
     dues = [base + number * PERIOD / count for number in range(count)]
-    box.fill("due", ((at, [at, str(number)], _every()) for number, at in enumerate(dues)))
+    box.fill("due", _every(), ((at, [at, str(number)]) for number, at in enumerate(dues)))
     begun = time.time()
     with box.service():
         started = time.time() - begun
@@ -51,11 +51,11 @@ def due(box: Box, count: int, seconds: float) -> Iterator[tuple[str, dict[str, A
 def restart(box: Box, count: int) -> Iterator[tuple[str, dict[str, Any]]]:
     """Time starts of a whole console, from its process to the first line of a run that was overdue."""
     later = time.time() + 3600
-    box.fill("due", ((later + number * 0.01, [0.0, "later"], _every()) for number in range(count - 1)))
+    box.fill("due", _every(), ((later + number * 0.01, [0.0, "later"]) for number in range(count - 1)))
     taken: list[float] = []
     for number in range(STARTS + 1):
         overdue = time.time() - 0.5
-        box.fill("due", [(overdue, [overdue, str(number)], ScheduleOnce())])
+        box.fill("due", _once(overdue), [(overdue, [overdue, str(number)])])
         begun = time.time()
         console = box.serve()
         try:
@@ -71,7 +71,7 @@ def restart(box: Box, count: int) -> Iterator[tuple[str, dict[str, Any]]]:
 def idle(box: Box, count: int, seconds: float) -> Iterator[tuple[str, dict[str, Any]]]:
     """Hold schedules of which none is due, and see what that costs."""
     later = time.time() + 3600
-    box.fill("due", ((later + number * 0.01, [0.0, "later"], _every()) for number in range(count)))
+    box.fill("due", _every(), ((later + number * 0.01, [0.0, "later"]) for number in range(count)))
     with box.service():
         time.sleep(min(2.0, seconds))  # what the start has left to do is not idleness
         used, since = cpu(os.getpid()), time.monotonic()
@@ -80,10 +80,12 @@ def idle(box: Box, count: int, seconds: float) -> Iterator[tuple[str, dict[str, 
         yield f"idle {count}", {**memory(os.getpid()), "cpu_pct": round(percent, 3)}
 
 
-def _every(hours: int = 0) -> Schedule:
-    if hours:
-        return ScheduleInterval(interval=hours, unit=INTERVAL_HOURS)
+def _every() -> Schedule:
     return ScheduleInterval(interval=PERIOD, unit=INTERVAL_SECONDS)
+
+
+def _once(at: float) -> Schedule:
+    return ScheduleOnce(start=at)
 
 
 def _began(box: Box, number: int) -> float:
