@@ -6,6 +6,7 @@ import os
 import threading
 import time
 from collections.abc import Callable, Iterator
+from functools import partial
 from typing import Any
 
 from raa.bench.box import PLUGIN, Box
@@ -54,7 +55,7 @@ def throughput(box: Box, calls: int, submitters: int) -> Iterator[tuple[str, dic
             ids.extend([engine.submit(_order(rule, number))["execId"] for number in share])
 
         begun = time.perf_counter()
-        _together([lambda share=share: submit(share) for share in shares])  # type: ignore[misc]
+        _together([partial(submit, share) for share in shares])
         handed_in = time.perf_counter() - begun
         _all_stored(engine, ids)
         taken = time.perf_counter() - begun

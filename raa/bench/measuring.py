@@ -38,7 +38,7 @@ def read_log(path: Path) -> list[list[str]]:
     return [line.split() for line in text.split("\n")[:-1]]
 
 
-def wait_until(condition: Callable[[], bool], seconds: float, what: str, step: float = 0.01) -> None:
+def wait_until(condition: Callable[[], object], seconds: float, what: str, step: float = 0.01) -> None:
     """Poll for a condition; raises `OperationFailed` after the deadline."""
     until = time.monotonic() + seconds
     while not condition():

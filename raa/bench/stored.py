@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import time
 from collections.abc import Iterator
+from functools import partial
 from typing import Any
 
 from raa.bench.box import Box, kill
@@ -15,12 +16,11 @@ from raa.db.schedule import INTERVAL_SECONDS, Schedule, ScheduleInterval, Schedu
 PERIOD = 100
 #: what is due in the first second and in the last half one is not counted
 WARM, LATEST = 1.0, 0.5
-STARTS = 3
 
 
 def due(box: Box, count: int, seconds: float) -> Iterator[tuple[str, dict[str, Any]]]:
     """Let schedules fall due, evenly spread, and compare when each began with when it was due."""
-    base = time.time() + 2 + count / 12_000  # by then they are stored
+    base = time.time() + 1 + count / 10_000  # by then they are stored
     dues = [base + number * PERIOD / count for number in range(count)]
     box.fill("due", _every(), ((at, [at, str(number)]) for number, at in enumerate(dues)))
     begun = time.time()
@@ -48,18 +48,18 @@ def due(box: Box, count: int, seconds: float) -> Iterator[tuple[str, dict[str, A
     )
 
 
-def restart(box: Box, count: int) -> Iterator[tuple[str, dict[str, Any]]]:
+def restart(box: Box, count: int, starts: int) -> Iterator[tuple[str, dict[str, Any]]]:
     """Time starts of a whole console, from its process to the first line of a run that was overdue."""
     later = time.time() + 3600
     box.fill("due", _every(), ((later + number * 0.01, [0.0, "later"]) for number in range(count - 1)))
     taken: list[float] = []
-    for number in range(STARTS + 1):
+    for number in range(starts + 1):
         overdue = time.time() - 0.5
         box.fill("due", _once(overdue), [(overdue, [overdue, str(number)])])
         begun = time.time()
         console = box.serve()
         try:
-            wait_until(lambda number=number: _began(box, number) > 0, 60, "the overdue schedule to fire", 0.002)  # type: ignore[misc]
+            wait_until(partial(_began, box, number), 60, "the overdue schedule to fire", 0.002)
             held = memory(console.pid)
         finally:
             kill(console)

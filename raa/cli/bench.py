@@ -39,6 +39,8 @@ def arguments(command: argparse.ArgumentParser) -> None:
             )
         if name == "throughput":
             verb.add_argument("--submitters", type=int, default=1, metavar="N", help="threads that submit (default 1)")
+        if name == "restart":
+            verb.add_argument("--starts", type=int, default=3, metavar="N", help="how often (default 3)")
         if name in SECONDS:
             verb.add_argument(
                 "--seconds", type=float, default=SECONDS[name], metavar="S",
@@ -56,9 +58,10 @@ def arguments(command: argparse.ArgumentParser) -> None:
 
 def run(options: argparse.Namespace) -> None:
     """Measure what was asked for."""
-    for name, least in (("count", 1), ("calls", 1), ("submitters", 1)):
-        if getattr(options, name, least) < least:
-            raise InvalidInput(f"The number of {_COUNTED.get(options.verb, name)} must be {least} or more.")
+    for name in ("count", "calls", "submitters", "starts"):
+        if getattr(options, name, 1) < 1:
+            what = _COUNTED[options.verb] if name == "count" else name
+            raise InvalidInput(f"The number of {what} must be 1 or more.")
     shortest = 0.5 if options.verb == "due" else 0.0
     if getattr(options, "seconds", 1.0) <= shortest:
         raise InvalidInput(f"The seconds to look must be more than {shortest:g}.")
@@ -91,7 +94,7 @@ def _measure(box: Any, options: argparse.Namespace) -> Iterator[tuple[str, dict[
         case "due":
             return stored.due(box, options.count, options.seconds)
         case "restart":
-            return stored.restart(box, options.count)
+            return stored.restart(box, options.count, options.starts)
         case "idle":
             return stored.idle(box, options.count, options.seconds)
         case _:
