@@ -53,15 +53,8 @@ def measure(name: str, size: Size, peers: bool, file: Path | None) -> bool:
     if file is not None:
         with file.open("a") as out:
             for row in rows:
-                facts = {
-                    "bench": name,
-                    "table": row.table,
-                    "name": row.name,
-                    **row.figures,
-                    "bar": row.bar,
-                    "held": row.held,
-                }
-                machinery = {"note": row.note, "load1": [before, after], "fdatasync ms": sync}
+                facts = {"bench": name, "name": row.name, **row.figures, "bar": row.bar, "held": row.held}
+                machinery = {"table": row.table, "note": row.note, "load1": [before, after], "fdatasync ms": sync}
                 out.write(json.dumps({**facts, **machinery}) + "\n")
     return all(row.held is not False for row in rows)
 

@@ -80,8 +80,9 @@ def milliseconds(seconds: Sequence[float]) -> dict[str, float]:
 
 
 def medians(passes: Sequence[dict[str, float]]) -> dict[str, float | int | str | None]:
-    """Return the median of each figure over the passes."""
-    return {name: round(statistics.median(found[name] for found in passes), 3) for name in passes[0]}
+    """Return the median of each figure over the passes that have it."""
+    names = dict.fromkeys(name for found in passes for name in found)
+    return {name: round(statistics.median(found[name] for found in passes if name in found), 3) for name in names}
 
 
 def latencies(call: Callable[[int], object], count: int, pause: float = 0.005) -> list[float]:

@@ -10,19 +10,23 @@ import subprocess
 import sys
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
+from functools import partial
+from typing import Any
 
 from benchmarks.common import ROOT, Row, Size, medians
-from benchmarks.peers import PEERS, Peer
+from benchmarks.peers import PEERS
 from benchmarks.round_trip import commits
 
 TITLE = "schedulers: raa bench and the peers, the same work"
 INLINE, POOLED = "raa, inline", "raa, pooled"
+ISOLATIONS = {INLINE: "inline", POOLED: "pooled"}
 WAL, FLOOR = "APScheduler 3, WAL", "floor: two commits, FULL"
 #: a disk that needs longer for a synced commit cannot be compared with peers that do not sync, in ms
 SLOW_COMMIT, ALLOWED = 0.3, 0.4
-FEW = 10
+FEW, MORE_MEMORY, LONGER_START = 10, 5.0, 1.1
 Figures = dict[str, float]
-Found = dict[str, dict[str, float | int | str | None]]
+Shown = dict[str, float | int | str | None]
+Found = dict[str, Shown]
 #: what is said about a line: its bar, and whether it is held
 Verdict = tuple[str, bool | None]
 
@@ -39,6 +43,10 @@ class Table:
     figure: str
     more_is_better: bool = False
     judge: Callable[[str, Found], Verdict]
+    #: what of ours: at rest and at a start, where a plugin's methods run makes no difference
+    contestants: Sequence[str] = (INLINE, POOLED)
+    #: the heading of the table that this one's figures may not be far from
+    few: str = ""
 
 
 def run(size: Size, peers: bool) -> Iterator[Row]:
@@ -50,23 +58,28 @@ def run(size: Size, peers: bool) -> Iterator[Row]:
         for table in tables:
             calls: dict[str, Callable[[], Figures]] = {}
             if table.verb == "round_trip":
-                calls[FLOOR] = lambda: commits(size.calls)
-            for name, isolation in ((INLINE, "inline"), (POOLED, "pooled")):
-                calls[name] = lambda table=table, isolation=isolation: _ours(table, isolation)  # type: ignore[misc]
+                calls[FLOOR] = partial(commits, size.calls)
+            for name in table.contestants:
+                calls[name] = partial(_ours, table, ISOLATIONS[name])
             for peer in beside:
                 if table.verb in peer.verbs:
-                    calls[peer.name] = lambda table=table, peer=peer: _peer(table, peer)  # type: ignore[misc]
+                    calls[peer.name] = partial(peer.measure, table.verb, table.count, **table.options)
             for name, call in calls.items():
                 try:
                     found[table.heading].setdefault(name, []).append(call())
                 except (RuntimeError, subprocess.TimeoutExpired) as error:
                     failed[table.heading, name] = f"failed: {error}"
     kept = {INLINE: "yes", POOLED: "yes", FLOOR: "yes"} | {peer.name: peer.keeps for peer in PEERS}
+    middles = {
+        heading: {name: medians(passes) for name, passes in entries.items()} for heading, entries in found.items()
+    }
     for table in tables:
-        middle = {name: medians(passes) for name, passes in found[table.heading].items()}
+        middle = middles[table.heading]
         best = _best(middle, table.figure, table.more_is_better)
         for name, figures in middle.items():
             bar, held = table.judge(name, middle)
+            if table.few and name in table.contestants:
+                bar, held = _beside_few(table.figure, figures, middles[table.few].get(name, {}), (bar, held))
             value = figures.get(table.figure)
             ratio = round(float(value) / best, 2) if best and value is not None else None
             shown = {**figures, "x best peer": ratio, "result kept": kept[name]}
@@ -90,7 +103,7 @@ def _tables(size: Size) -> Iterator[Table]:
             heading=f"throughput: {size.runs:,} no-ops as fast as possible, {submitters} submitting",
             ours=["throughput", "--calls", str(size.runs), "--submitters", str(submitters)], verb="throughput",
             count=size.runs, options={"submitters": submitters}, figure="runs/s", more_is_better=True,
-            judge=lambda name, found, wanted=wanted: _judge_throughput(name, found, wanted),  # type: ignore[misc]
+            judge=partial(_judge_throughput, wanted),
         )  # fmt: skip
     for count in size.due:
         many = count >= 50_000
@@ -99,18 +112,16 @@ def _tables(size: Size) -> Iterator[Table]:
             ours=["due", str(count), "--seconds", f"{size.window:g}"], verb="due", count=count,
             options={"seconds": size.window}, figure="lag p99 ms", judge=_judge_many if many else _judge_due,
         )  # fmt: skip
-    for count in (FEW, size.stored):
-        yield Table(
-            heading=f"idle: {count:,} schedules stored, none due",
-            ours=["idle", str(count), "--seconds", f"{size.idle:g}"], verb="idle", count=count,
-            options={"seconds": size.idle}, figure="RSS MB", judge=_judge_idle,
-        )  # fmt: skip
-    for count in (FEW, size.stored):
-        yield Table(
-            heading=f"restart: {count:,} schedules stored, process start to the first run of an overdue one",
-            ours=["restart", str(count), "--starts", str(size.starts)], verb="restart", count=count,
-            options={"starts": size.starts}, figure="median s", judge=_judge_restart,
-        )  # fmt: skip
+    for verb, figure, judge, option, value, what in (
+        ("idle", "RSS MB", _judge_idle, "seconds", size.idle, "none due"),
+        ("restart", "median s", _judge_restart, "starts", size.starts, "process start to the first overdue run"),
+    ):
+        headings = [f"{verb}: {count:,} schedules stored, {what}" for count in (FEW, size.stored)]
+        for count, title, few in zip((FEW, size.stored), headings, ("", headings[0]), strict=True):
+            yield Table(
+                heading=title, ours=[verb, str(count), f"--{option}", f"{value:g}"], verb=verb, count=count,
+                options={option: value}, figure=figure, judge=judge, contestants=[POOLED], few=few,
+            )  # fmt: skip
 
 
 def _ours(table: Table, isolation: str) -> Figures:
@@ -121,23 +132,19 @@ def _ours(table: Table, isolation: str) -> Figures:
     return _in_our_words(json.loads(done.stdout.splitlines()[-1]))
 
 
-def _in_our_words(line: dict[str, object]) -> Figures:
+def _in_our_words(line: dict[str, Any]) -> Figures:
     """Name the figures of a JSON line of `raa bench` as the columns of the tables are named."""
     figures: Figures = {}
     prefixes = {"round_trip": "", "start": "start ", "lag_ms": "lag "}
     for name, prefix in prefixes.items():
-        for part, value in dict(line.get(name) or {}).items():  # type: ignore[call-overload]
+        for part, value in line.get(name, {}).items():
             if part != "n" and (name != "start" or part != "max"):
                 figures[f"{prefix}{part} ms"] = value
     if isinstance(fires := line.get("first_fire_s"), list):
         figures |= {"median s": sorted(fires)[len(fires) // 2], "min s": min(fires), "max s": max(fires)}
     names = {"per_s": "runs/s", "submit_per_s": "submitted/s", "expected": "expected", "fired": "fired",
              "cpu_pct": "CPU %", "rss": "RSS MB", "pss": "PSS MB"}  # fmt: skip
-    return figures | {column: line[name] for name, column in names.items() if name in line}  # type: ignore[misc]
-
-
-def _peer(table: Table, peer: Peer) -> Figures:
-    return peer.measure(table.verb, table.count, **table.options)
+    return figures | {column: line[name] for name, column in names.items() if name in line}
 
 
 def _value(found: Found, name: str, figure: str) -> float | None:
@@ -169,7 +176,7 @@ def _judge_latency(name: str, found: Found) -> Verdict:
     return "", None
 
 
-def _judge_throughput(name: str, found: Found, wanted: dict[str, float]) -> Verdict:
+def _judge_throughput(wanted: dict[str, float], name: str, found: Found) -> Verdict:
     rate, best = _value(found, name, "runs/s"), _best(found, "runs/s", True)
     if name not in wanted or rate is None or not best:
         return "", None
@@ -204,9 +211,20 @@ def _judge_many(name: str, found: Found) -> Verdict:
 
 def _judge_idle(name: str, found: Found) -> Verdict:
     cpu = _value(found, name, "CPU %")
-    return ("CPU < 0.1 %", cpu is not None and cpu < 0.1) if name in (INLINE, POOLED) else ("", None)
+    return ("CPU < 0.1 %", cpu is not None and cpu < 0.1) if name == POOLED else ("", None)
 
 
 def _judge_restart(name: str, found: Found) -> Verdict:
     median = _value(found, name, "median s")
-    return ("<= 0.8 s", median is not None and median <= 0.8) if name in (INLINE, POOLED) else ("", None)
+    return ("<= 0.8 s", median is not None and median <= 0.8) if name == POOLED else ("", None)
+
+
+def _beside_few(figure: str, many: Shown, few: Shown, before: Verdict) -> Verdict:
+    """Judge as well that the number of stored schedules makes no difference to this figure."""
+    bar, held = before
+    more, less = many.get(figure), few.get(figure)
+    if more is None or less is None:
+        return before
+    if figure == "RSS MB":
+        return f"{bar}, RSS <= few + {MORE_MEMORY:g} MB", bool(held) and float(more) <= float(less) + MORE_MEMORY
+    return f"<= {LONGER_START:g} x few", float(more) <= LONGER_START * float(less)

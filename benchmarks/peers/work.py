@@ -13,6 +13,7 @@ import threading
 import time
 from collections.abc import Callable, Sequence
 from contextlib import AbstractContextManager
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -131,12 +132,17 @@ def first_fires(start: Callable[[], AbstractContextManager[subprocess.Popen[byte
         again(name)
         begun = time.time()
         with start() as process:
-            wait(lambda name=name: any(words[3:] == [name] for words in read("D")), name, 0.002)
+            wait(partial(_began, name), name, 0.002)
             held = memory(process.pid)
         if number:  # the first one writes the byte code
-            taken.append(next(float(words[2]) for words in read("D") if words[3:] == [name]) - begun)
+            taken.append(_began(name) - begun)
     middle = sorted(taken)[len(taken) // 2]
     return {"median s": middle, "min s": min(taken), "max s": max(taken), "RSS MB": held}
+
+
+def _began(name: str) -> float:
+    """Return when the task of this name began, 0 while it has not."""
+    return next((float(words[2]) for words in read("D") if words[3:] == [name]), 0.0)
 
 
 def rest(options: Sequence[str], pid: int) -> dict[str, float]:
@@ -148,7 +154,7 @@ def rest(options: Sequence[str], pid: int) -> dict[str, float]:
     return {"RSS MB": memory(pid), "CPU %": (cpu(pid) - used) / (time.monotonic() - since) * 100}
 
 
-def wait(condition: Callable[[], bool], what: str, step: float = 0.01) -> None:
+def wait(condition: Callable[[], object], what: str, step: float = 0.01) -> None:
     until = time.monotonic() + PATIENCE
     while not condition():
         if time.monotonic() > until:

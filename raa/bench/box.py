@@ -28,7 +28,6 @@ from raa.service.engine import Engine
 
 PLUGINS = Path(__file__).parent / "plugins"
 PLUGIN = "/bench/Bench"
-ISOLATIONS = ("pooled", "inline")
 
 
 class Nobody:
@@ -43,15 +42,13 @@ class Nobody:
 class Box:
     """One state folder, and how the bench's plugin runs on it."""
 
-    def __init__(self, state: Path, isolation: str) -> None:
+    def __init__(self, state: Path, isolation: str, **options: Any) -> None:
         self.state = state
         self.isolation = isolation
         self.log = state / "bench.log"
-        inline = ["bench"] if isolation == "inline" else []
-        self._options: dict[str, Any] = {
-            "plugins.dirs": [str(PLUGINS)],
-            **({"service.inline": inline} if inline else {}),
-        }
+        self._options = {"plugins.dirs": [str(PLUGINS)], **options}
+        if isolation == "inline":
+            self._options["service.inline"] = ["bench"]
 
     def settle(self) -> None:
         """Write the configuration down, for consoles that are processes of their own."""

@@ -15,7 +15,7 @@ from raa.constants import UNFINISHED
 from raa.db.history import History
 from raa.db.schedule import INTERVAL_HOURS, ScheduleInterval, ScheduleOnce
 
-ONCE, RECURRING = 200, 50
+ONCE, RECURRING, AT_ONCE = 200, 50, 10
 TASKS = ONCE + RECURRING
 
 
@@ -46,7 +46,7 @@ def crash(box: Box, rounds: int) -> Iterator[tuple[str, dict[str, Any]]]:
     """Play so many rounds, each on a state of its own, and add up."""
     total: Counter[str] = Counter()
     for number in range(rounds):
-        one = Box(box.state / "round", box.isolation)
+        one = Box(box.state / "round", box.isolation, **{"service.max_runs": AT_ONCE})
         one.state.mkdir(mode=0o700)
         one.settle()
         total.update(_round(one, 5 + number * 37 % (TASKS - 20)).score())

@@ -63,7 +63,7 @@ def run(options: argparse.Namespace) -> None:
             what = _COUNTED[options.verb] if name == "count" else name
             raise InvalidInput(f"The number of {what} must be 1 or more.")
     shortest = 0.5 if options.verb == "due" else 0.0
-    if getattr(options, "seconds", 1.0) <= shortest:
+    if not getattr(options, "seconds", 1.0) > shortest:  # this way round for nan
         raise InvalidInput(f"The seconds to look must be more than {shortest:g}.")
     # here, since every other command starts with this module imported
     from raa.bench.box import open_box
