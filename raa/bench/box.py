@@ -103,6 +103,7 @@ class Box:
                 stdin=subprocess.DEVNULL,
                 stdout=out,
                 stderr=out,
+                preexec_fn=kernel.die_with_parent,
             )
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import argparse
 import json
 import os
+import signal
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -68,6 +69,8 @@ def run(options: argparse.Namespace) -> None:
     # here, since every other command starts with this module imported
     from raa.bench.box import open_box
 
+    # as by Ctrl-C: consoles and folders go before we do
+    signal.signal(signal.SIGTERM, signal.default_int_handler)
     with open_box(options.state, options.isolation) as box:
         for bench, figures in _measure(box, options):
             _emit(bench, options.isolation, figures)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import signal
 import subprocess
 import sys
 from collections import Counter
@@ -19,6 +20,7 @@ from raa.bench.measuring import percentile, read_log, summary
 from raa.db.connection import Database
 from raa.db.history import History
 from raa.service import kernel
+from raa.testing.console import wait_for
 
 SUMMARY = {"n", "p50", "p99", "max"}
 
@@ -155,6 +157,23 @@ def test_nothing_is_left_behind(tmp_path: Path) -> None:
     assert not list(tmp_path.iterdir())
     mine = f"TMPDIR={tmp_path}".encode()
     assert not [pid for pid in every_process() if mine in environment(pid) and not kernel.is_zombie(pid)]
+
+
+@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGKILL])
+def test_no_console_outlives_a_bench_that_is_ended(number: int, tmp_path: Path) -> None:
+    process = subprocess.Popen(
+        [sys.executable, "-m", "raa.cli", "bench", "crash", "1"], env={**os.environ, "TMPDIR": str(tmp_path)}
+    )
+    log = wait_for(lambda: [*tmp_path.glob("*/state/round/bench.log")], 60, "the first run")[0]
+    below = kernel.descendants(process.pid)
+
+    process.send_signal(number)
+    code = process.wait(30)
+
+    wait_for(lambda: all(map(kernel.is_zombie, below)), 30, "its processes to be gone")
+    assert len(below) > 1
+    assert code == (130 if number == signal.SIGTERM else -number)
+    assert log.exists() == (number == signal.SIGKILL)
 
 
 def every_process() -> list[int]:
