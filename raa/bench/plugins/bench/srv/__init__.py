@@ -2,11 +2,19 @@
 
 from __future__ import annotations
 
+import functools
 import os
 import time
+from pathlib import Path
 from typing import Any
 
 from raa.modules.raasrvplugin import rAASrvPlugin
+
+
+@functools.cache
+def _open(path: Path) -> int:
+    """Open the log, once a process, however many objects it makes of the class."""
+    return os.open(path, os.O_WRONLY | os.O_APPEND | os.O_CREAT | os.O_CLOEXEC, 0o600)
 
 
 class Bench(rAASrvPlugin):
@@ -14,7 +22,7 @@ class Bench(rAASrvPlugin):
 
     def __init__(self) -> None:
         # here and not at the first write: a run that leaves a descriptor open costs its worker
-        self._log = os.open(self.stateDir / "bench.log", os.O_WRONLY | os.O_APPEND | os.O_CREAT | os.O_CLOEXEC, 0o600)
+        self._log = _open(self.stateDir / "bench.log")
 
     def noop(self, schedId: int, execId: int, number: int) -> Any:
         """Write when it began, and return what it was given."""
