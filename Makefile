@@ -30,7 +30,7 @@ unit: .venv/test  ## the fast tests alone
 browser: .venv/test .venv/chromium  ## the tests in a real Chromium alone
 	$(BIN)/pytest tests/browser
 
-bench: .venv/test  ## ours and the peers in one run, with ratios; takes minutes
+bench: .venv/test  ## ours and the peers in one run, with ratios; takes about an hour
 	$(BIN)/python -m benchmarks
 
 .venv/made:

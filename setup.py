@@ -9,4 +9,7 @@ for package, folder in FOLDERS.items():
     packages.append(package)
     packages += [f"{package}.{child}" for child in find_packages(folder)]
 
-setup(packages=packages, package_dir=dict(FOLDERS), package_data={package: ["**/*"] for package in FOLDERS})
+DATA = {package: ["**/*"] for package in FOLDERS}
+DATA["raa.bench"] = ["plugins/**/*"]  # not packages of raa: they are found as plugins are
+
+setup(packages=packages, package_dir=dict(FOLDERS), package_data=DATA)

@@ -6,16 +6,18 @@ Without arguments everything is measured, the peers too.
 from __future__ import annotations
 
 import argparse
+import itertools
 import json
 import sys
 from collections.abc import Sequence
 from pathlib import Path
 
-from benchmarks import backup, idle, memory, next_after, restore, round_trip, start
+from benchmarks import backup, idle, memory, next_after, restore, round_trip, schedulers, start
 from benchmarks.common import FULL, QUICK, TINY, Row, Size, fdatasync, load1, machine
 
 KINDS = {
-    "round-trip": round_trip, "next-after": next_after, "memory": memory, "start": start, "idle": idle,
+    "round-trip": round_trip, "schedulers": schedulers, "next-after": next_after, "memory": memory, "start": start,
+    "idle": idle,
     "backup": backup, "restore": restore,
 }  # fmt: skip
 
@@ -44,13 +46,16 @@ def measure(name: str, size: Size, peers: bool, file: Path | None) -> bool:
     rows = list(module.run(size, peers))
     after = load1()
     print(f"\n{module.TITLE}")
-    print("\n".join(table(rows)))
+    for heading, part in itertools.groupby(rows, lambda row: row.table):
+        if heading:
+            print(f"\n{heading}")
+        print("\n".join(table([*part])))
     print(f"load1 {before} before, {after} after; fdatasync p50 {sync} ms", flush=True)
     if file is not None:
         with file.open("a") as out:
             for row in rows:
                 facts = {"bench": name, "name": row.name, **row.figures, "bar": row.bar, "held": row.held}
-                machinery = {"note": row.note, "load1": [before, after], "fdatasync ms": sync}
+                machinery = {"table": row.table, "note": row.note, "load1": [before, after], "fdatasync ms": sync}
                 out.write(json.dumps({**facts, **machinery}) + "\n")
     return all(row.held is not False for row in rows)
 

@@ -30,13 +30,25 @@ class Size:
     stored: int
     idle: float
     megabytes: int
+    #: no-op runs submitted in a row
+    runs: int
+    #: schedules of which one in a hundred is due each second, and for how many seconds
+    due: Sequence[int]
+    window: float
 
 
 FULL = Size(
-    passes=3, calls=300, settle=60, requests=10_000, logins=100, starts=5, stored=100_000, idle=30, megabytes=300
-)
-QUICK = Size(passes=1, calls=100, settle=10, requests=1_000, logins=20, starts=3, stored=100_000, idle=10, megabytes=64)
-TINY = Size(passes=1, calls=3, settle=0.1, requests=6, logins=1, starts=1, stored=100, idle=0.3, megabytes=1)
+    passes=3, calls=300, settle=60, requests=10_000, logins=100, starts=5, stored=100_000, idle=30, megabytes=300,
+    runs=3000, due=(10_000, 100_000), window=12,
+)  # fmt: skip
+QUICK = Size(
+    passes=1, calls=100, settle=10, requests=1_000, logins=20, starts=3, stored=100_000, idle=10, megabytes=64,
+    runs=1000, due=(10_000, 100_000), window=6,
+)  # fmt: skip
+TINY = Size(
+    passes=1, calls=3, settle=0.1, requests=6, logins=1, starts=1, stored=100, idle=0.3, megabytes=1,
+    runs=10, due=(500,), window=1,
+)  # fmt: skip
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,6 +61,8 @@ class Row:
     held: bool | None = None
     #: instead of figures, where there are none
     note: str = ""
+    #: the heading of a table of its own, of a benchmark that has several
+    table: str = ""
 
 
 def percentile(values: Sequence[float], percent: float) -> float:
@@ -67,8 +81,9 @@ def milliseconds(seconds: Sequence[float]) -> dict[str, float]:
 
 
 def medians(passes: Sequence[dict[str, float]]) -> dict[str, float | int | str | None]:
-    """Return the median of each figure over the passes."""
-    return {name: round(statistics.median(found[name] for found in passes), 3) for name in passes[0]}
+    """Return the median of each figure over the passes that have it."""
+    names = dict.fromkeys(name for found in passes for name in found)
+    return {name: round(statistics.median(found[name] for found in passes if name in found), 3) for name in names}
 
 
 def latencies(call: Callable[[int], object], count: int, pause: float = 0.005) -> list[float]:

@@ -42,7 +42,7 @@ def run(size: Size, peers: bool) -> Iterator[Row]:
     lacking = TRIGGERS.missing() if peers else ""
     passes: list[dict[str, dict[str, float]]] = []
     for _ in range(size.passes):
-        theirs = TRIGGERS.measured(size.calls) if peers and not lacking else {}
+        theirs = TRIGGERS.measure("measure", size.calls) if peers and not lacking else {}
         passes.append({name: _measured(name, moments, theirs.get(name, {})) for name in CLASSES})
     for name in CLASSES:
         figures = {column: statistics.median(one[name][column] for one in passes) for column in passes[0][name]}

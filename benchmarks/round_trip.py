@@ -45,7 +45,10 @@ def run(size: Size, peers: bool) -> Iterator[Row]:
             found.setdefault(name, []).append(figures)
         for peer in beside:
             try:
-                found.setdefault(peer.name, []).append(peer.measured(size.calls))
+                measured = peer.measure("round_trip", size.calls)
+                found.setdefault(peer.name, []).append(
+                    {name: measured[name] for name in ("p50 ms", "p99 ms", "max ms")}
+                )
             except (RuntimeError, subprocess.TimeoutExpired) as error:
                 failed[peer.name] = f"failed: {error}"
     kept = {FLOOR: "yes"} | {ENGINE: "yes", JSON: "yes", XMLRPC: "yes"} | {peer.name: peer.keeps for peer in PEERS}

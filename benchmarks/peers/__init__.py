@@ -32,6 +32,8 @@ class Peer:
     packages: dict[str, str]
     #: a program that is needed -> its Debian package
     programs: dict[str, str]
+    #: what it can be asked to do
+    verbs: Sequence[str] = ("round_trip", "throughput")
 
     def missing(self) -> str:
         """Tell what has to be installed, "" if nothing has."""
@@ -44,11 +46,15 @@ class Peer:
         ]
         return f"not installed: {'; '.join(wanted)}" if wanted else ""
 
-    def measured(self, calls: int) -> dict[str, Any]:
-        """Measure so many calls in a process of its own; raises RuntimeError with its last line when it fails."""
-        command = [interpreter(), "-m", "benchmarks.peers", self.module, str(calls), *self.options]
-        done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, timeout=180)
-        lines = [line for line in done.stdout.splitlines() if line.startswith('{"')]
+    def measure(self, verb: str, count: int, **options: float) -> dict[str, Any]:
+        """Let the peer do so much of something in a process of its own; options are numbers that the verb takes.
+
+        Raises RuntimeError with its last line when it fails.
+        """
+        given = [*self.options, *(f"{name}={value:g}" for name, value in options.items())]
+        command = [interpreter(), "-m", "benchmarks.peers", self.module, verb, str(count), *given]
+        done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, timeout=240)
+        lines = [line for line in done.stdout.splitlines() if line.startswith("{")]
         if done.returncode or not lines:
             raise RuntimeError((done.stderr.strip().splitlines() or [f"exit code {done.returncode}"])[-1])
         found: dict[str, Any] = json.loads(lines[-1])
@@ -75,6 +81,7 @@ def _importable(python: str) -> frozenset[str]:
     return frozenset(found.stdout.split())
 
 
+_STORED = ("round_trip", "throughput", "due", "restart", "idle")
 _APS3 = {"apscheduler": "'APScheduler<4'", "sqlalchemy": "SQLAlchemy"}
 #: measured by `next_after`, the others by `round_trip`'s calls
 TRIGGERS = Peer(
@@ -87,10 +94,14 @@ TRIGGERS = Peer(
 _REDIS = {"redis-server": "redis-server"}
 PEERS = (
     Peer(
-        name="APScheduler 3, WAL", module="apscheduler_peer", options=["wal"], keeps="no", packages=_APS3, programs={}
+        name="APScheduler 3, WAL", module="apscheduler_peer", options=["wal"], keeps="no", packages=_APS3, programs={},
+        verbs=_STORED,
     ),
     Peer(name="APScheduler 3, as shipped", module="apscheduler_peer", keeps="no", packages=_APS3, programs={}),
-    Peer(name="huey, SQLite, 1 ms poll", module="huey_peer", keeps="yes", packages={"huey": "huey"}, programs={}),
+    Peer(
+        name="huey, SQLite, 1 ms poll", module="huey_peer", keeps="yes", packages={"huey": "huey"}, programs={},
+        verbs=_STORED,
+    ),
     Peer(
         name="celery, redis", module="celery_peer", keeps="yes", packages={"celery": "celery", "redis": "redis"},
         programs=_REDIS,

@@ -1,4 +1,4 @@
-"""Measure one peer: `python -m benchmarks.peers MODULE CALLS [OPTION...]` prints one JSON line."""
+"""Measure one peer: `python -m benchmarks.peers MODULE VERB COUNT [OPTION...]` prints one JSON line."""
 
 from __future__ import annotations
 
@@ -11,10 +11,10 @@ import tempfile
 
 def main() -> None:
     """Give the peer a folder of its own, then let it measure."""
-    name, calls, *options = sys.argv[1:]
+    name, verb, count, *options = sys.argv[1:]
     with tempfile.TemporaryDirectory(prefix="raa-bench-", ignore_cleanup_errors=True) as folder:
         os.environ["RAA_BENCH_DIR"] = folder
-        figures = importlib.import_module(f"benchmarks.peers.{name}").measure(int(calls), options)
+        figures = getattr(importlib.import_module(f"benchmarks.peers.{name}"), verb)(int(count), options)
         print(json.dumps(figures), flush=True)
     # some peers' threads and result stores wait for servers that are gone by now
     os._exit(0)

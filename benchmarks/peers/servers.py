@@ -1,4 +1,4 @@
-"""What peers need beside Python: a task that does nothing, and servers of our own on free loopback ports."""
+"""What peers need beside Python: processes, and servers of our own on free loopback ports."""
 
 from __future__ import annotations
 
@@ -14,16 +14,7 @@ from contextlib import contextmanager
 from pathlib import Path
 
 from benchmarks.peers import ROOT, find_program
-
-
-def noop(x: int = 0) -> int:
-    """Be the task of every peer."""
-    return x
-
-
-def folder() -> Path:
-    """Return the folder that this run may write to; worker processes inherit it."""
-    return Path(os.environ["RAA_BENCH_DIR"])
+from benchmarks.peers.work import folder
 
 
 @contextmanager

@@ -11,15 +11,29 @@ from typing import Any
 
 import pytest
 
+from benchmarks import schedulers
+
 ROOT = Path(__file__).parents[2]
 FIELDS = {
     "round-trip": {"p50 ms", "p99 ms", "max ms", "x APS3 WAL", "result kept"},
     "next-after": {"us", "x 100 years on"},
+    "schedulers": {"x best peer", "result kept"},
     "memory": {"RSS MB", "PSS MB", "processes"},
     "start": {"median s", "min s", "max s", "x few"},
     "idle": {"CPU %", "wake-ups/s"},
     "backup": {"tree MB", "s", "MB/s", "x tar"},
     "restore": {"tree MB", "s", "MB/s", "x tar"},
+}
+#: the tables of a benchmark that has several, by how they begin
+TABLES = {
+    "latency:": {"p50 ms", "p99 ms", "max ms"},
+    "throughput: 10 no-ops as fast as possible, 1 submitting": {"runs/s", "submitted/s"},
+    "throughput: 10 no-ops as fast as possible, 4 submitting": {"runs/s", "submitted/s"},
+    "due: 500 ": {"expected", "fired", "lag p50 ms", "lag p99 ms", "lag max ms", "CPU %", "RSS MB", "PSS MB"},
+    "idle: 10 ": {"CPU %", "RSS MB", "PSS MB"},
+    "idle: 100 ": {"CPU %", "RSS MB", "PSS MB"},
+    "restart: 10 ": {"median s", "min s", "max s", "RSS MB", "PSS MB"},
+    "restart: 100 ": {"median s", "min s", "max s", "RSS MB", "PSS MB"},
 }
 
 
@@ -45,7 +59,7 @@ def ran(tmp_path_factory: pytest.TempPathFactory) -> Ran:
         cwd=ROOT,
         capture_output=True,
         text=True,
-        timeout=120,
+        timeout=180,
         env={"RAA_BENCH_PYTHON": str(bare), "PATH": "/usr/bin:/bin"},
     )
     assert file.exists(), done.stderr
@@ -63,12 +77,58 @@ def test_a_benchmark_prints_its_fields(name: str, ran: Ran) -> None:
         assert field in ran.printed
 
 
+@pytest.mark.parametrize("begin", TABLES)
+def test_a_table_of_the_schedulers_has_its_fields(begin: str, ran: Ran) -> None:
+    lines = [line for line in ran.lines if line["table"].startswith(begin)]
+    names = {line["name"] for line in lines}
+    assert "raa, pooled" in names, ran.errors
+    assert ("raa, inline" in names) == (begin[:4] not in ("idle", "rest"))
+    for line in lines:
+        assert TABLES[begin] <= set(line), line["note"]
+        assert line["table"] in ran.printed
+
+
 def test_a_bar_that_is_not_held_shows_in_the_exit_code(ran: Ran) -> None:
     assert ran.returned == int(any(line["held"] is False for line in ran.lines)), ran.errors
 
 
 def test_load_and_disk_stand_below_every_table(ran: Ran) -> None:
     assert ran.printed.count("load1") == ran.printed.count("fdatasync p50") == len(FIELDS)
+
+
+def test_ratios_and_bars_are_made_from_the_figures_of_one_table() -> None:
+    found: dict[str, dict[str, float | int | str | None]] = {
+        "raa, inline": {"lag p99 ms": 4.0, "CPU %": 10.0, "expected": 5, "fired": 5},
+        "raa, pooled": {"lag p99 ms": 4.0, "CPU %": 10.0, "expected": 5, "fired": 4},
+        "APScheduler 3, WAL": {"lag p99 ms": 6.0, "CPU %": 15.0, "expected": 5, "fired": 5},
+        "huey, SQLite, 1 ms poll": {"lag p99 ms": 1.0, "CPU %": 1.0, "expected": 5, "fired": 3},
+    }
+
+    assert schedulers._best(found, "lag p99 ms", more=False) == 6.0, "one that lost firings is not the best"
+    assert [schedulers._judge_due(name, found)[1] for name in found] == [True, False, None, None]
+    assert [schedulers._judge_many(name, found)[1] for name in found] == [False, False, None, None]
+    found["APScheduler 3, WAL"]["CPU %"] = 20.0
+    assert schedulers._judge_many("raa, inline", found)[1]
+
+
+@pytest.mark.parametrize(
+    ("floor", "p50", "p99", "held"),
+    [
+        (0.6, 1.0, 3.0, True),
+        (0.6, 1.1, 3.0, False),
+        (0.6, 1.0, 3.1, False),
+        (0.8, 1.2, 3.0, True),
+        (0.8, 1.3, 3.0, False),
+    ],
+)
+def test_a_slow_disk_is_taken_into_account(floor: float, p50: float, p99: float, held: bool) -> None:
+    found: dict[str, dict[str, float | int | str | None]] = {
+        schedulers.FLOOR: {"p50 ms": floor},
+        "raa, inline": {"p50 ms": p50, "p99 ms": p99},
+        "APScheduler 3, WAL": {"p50 ms": 1.0, "p99 ms": 2.0},
+    }
+
+    assert schedulers._judge_latency("raa, inline", found)[1] is held
 
 
 def test_peers_that_are_not_installed_are_named_and_the_run_goes_on(ran: Ran) -> None:

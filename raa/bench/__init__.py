@@ -1,0 +1,1 @@
+"""`raa bench`: the scheduler measured by the same work that its peers are measured by, on a state folder of its own."""
