@@ -18,7 +18,8 @@ from raa.app import build_service, load_settings, open_ledger
 from raa.bench.measuring import wait_until
 from raa.db.bulk import copy_schedule
 from raa.db.connection import Database
-from raa.db.ledger import Job, Ledger
+from raa.db.job import Job
+from raa.db.ledger import Ledger
 from raa.db.schedule import Schedule, freeze
 from raa.host import files
 from raa.protocols import Order, Values
