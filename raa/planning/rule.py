@@ -33,6 +33,8 @@ _USES = {
 _DEFAULTS: dict[str, object] = {"count": 0, "unit": "", "days": 0, "day": 0, "week": 0, "short_month": "skip"}
 _NAMES = ("kind", "zone", "start", "end", *_DEFAULTS, "max_runs")
 
+_set = object.__setattr__
+
 
 def _refuse(name: str, sentence: str) -> NoReturn:
     raise InvalidInput(problems={name: sentence})
@@ -85,10 +87,10 @@ class Rule:
         for name in ("zone", "unit"):
             if not isinstance(getattr(self, name), str):
                 _refuse(name, f"{name!r} must be a name.")
-        object.__setattr__(self, "start", _instant("start", self.start))
-        object.__setattr__(self, "local_start", to_wall(self.start, self.zone))
+        _set(self, "start", _instant("start", self.start))
+        _set(self, "local_start", to_wall(self.start, self.zone))
         if self.end is not None:
-            object.__setattr__(self, "end", _instant("end", self.end))
+            _set(self, "end", _instant("end", self.end))
             if self.end < self.start:
                 _refuse("end", "The end lies before the start.")
         for name in ("count", "days", "day", "week", "max_runs"):
@@ -101,19 +103,15 @@ class Rule:
                 _refuse(name, f"A rule of kind {self.kind} has no {name!r}.")
         if self.kind in _CHECKS:
             _CHECKS[self.kind](self)
-        seconds = self.count * UNITS[self.unit] if self.kind == "interval" else 0
+        counted = self.kind == "interval"
         repeats = self.kind not in ONE_SHOT
-        derived = {
-            "step": timedelta(seconds=seconds),
-            "repeats": repeats,
-            "wall_clock": repeats and (self.kind != "interval" or self.unit in WALL_UNITS),
-            "tz": zone_info(self.zone),
-            "clock": self.local_start.time(),
-            "first_day": self.local_start.toordinal(),
-            "last": self.end or HORIZON,
-        }
-        for name, value in derived.items():
-            object.__setattr__(self, name, value)
+        _set(self, "step", timedelta(seconds=self.count * UNITS[self.unit] if counted else 0))
+        _set(self, "repeats", repeats)
+        _set(self, "wall_clock", repeats and (not counted or self.unit in WALL_UNITS))
+        _set(self, "tz", zone_info(self.zone))
+        _set(self, "clock", self.local_start.time())
+        _set(self, "first_day", self.local_start.toordinal())
+        _set(self, "last", self.end or HORIZON)
 
     def to_values(self) -> dict[str, object]:
         """Return plain JSON values; datetimes become ISO strings with their offset."""
