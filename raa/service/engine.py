@@ -167,6 +167,8 @@ class Engine:
             due = _first(Rule.from_values(self.history.schedule(sched_id)["rule"]), self.clock.now())
             if due is None:
                 raise ItemNotFound(f"Schedule {sched_id} has no occurrence left.")
+        else:
+            self.scheduler.step()  # what is late already is no victim of the pause
         self.control.set_enabled(sched_id, due, "" if enabled else note[:500])
         self.scheduler.poke()
 

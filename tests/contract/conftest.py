@@ -10,10 +10,12 @@ from pathlib import Path
 from urllib.parse import quote
 
 import pytest
+from boxes import BEGIN, Box, opened
 from doors import Proxy, add_user, logged_in
 
 from raa.app import App
 from raa.testing.client import Client
+from raa.testing.clock import ManualClock
 from raa.testing.console import PASSWORD, running_console, wait_for
 
 FIXTURE_PLUGINS = Path(__file__).parents[1] / "plugins"
@@ -42,8 +44,22 @@ def no_thread_left(request: pytest.FixtureRequest) -> Iterator[None]:
     """Fail a test that leaves one of our threads running; a module's console keeps its own until it ends."""
     before = ours()
     yield
-    if "console" not in request.fixturenames:
+    if not {"console", "shared"} & set(request.fixturenames):
         wait_for(lambda: not ours() - before, 10, "threads of the console to end")
+
+
+@pytest.fixture(scope="module")
+def shared(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Box]:
+    with opened(tmp_path_factory.mktemp("box"), ManualClock(BEGIN)) as made:
+        yield made
+
+
+@pytest.fixture
+def box(shared: Box) -> Iterator[Box]:
+    """The module's console whose scheduler takes its turns by hand, empty and with the clock at the beginning."""
+    shared.reset()
+    yield shared
+    shared.reset()
 
 
 @pytest.fixture

@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
 
 import pytest
-from boxes import BEGIN, DAILY, DAY, MONDAY, MONDAYS_AND_THURSDAYS, Box, opened
+from boxes import BEGIN, DAILY, DAY, MONDAY, MONDAYS_AND_THURSDAYS, opened
 from orders import OPTIONS, TOY, order, rule
 
 from raa.rpath_error import InvalidInput, ItemNotFound
@@ -14,28 +13,9 @@ from raa.testing.clock import ManualClock
 from raa.testing.console import running_console, wait_for
 
 
-@pytest.fixture(scope="module")
-def shared(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Box]:
-    with opened(tmp_path_factory.mktemp("box"), ManualClock(BEGIN)) as made:
-        yield made
-
-
-@pytest.fixture
-def box(shared: Box) -> Iterator[Box]:
-    """The module's console, without any schedule and with the clock at the beginning."""
-    shared.reset()
-    yield shared
-    shared.reset()
-
-
 @pytest.fixture
 def clock() -> ManualClock:
     return ManualClock(BEGIN)
-
-
-@pytest.fixture(autouse=True)
-def no_thread_left() -> None:
-    """The module's console keeps its threads; it ends them with the module."""
 
 
 def test_mondays_and_thursdays_at_half_past_two_run_once_each_under_one_schedule(box):

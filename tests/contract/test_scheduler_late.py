@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from datetime import timedelta
 from pathlib import Path
 
@@ -18,28 +17,9 @@ from raa.testing.clock import ManualClock
 from raa.testing.console import wait_for
 
 
-@pytest.fixture(scope="module")
-def shared(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Box]:
-    with opened(tmp_path_factory.mktemp("box"), ManualClock(BEGIN)) as made:
-        yield made
-
-
-@pytest.fixture
-def box(shared: Box) -> Iterator[Box]:
-    """The module's console, without any schedule and with the clock at the beginning."""
-    shared.reset()
-    yield shared
-    shared.reset()
-
-
 @pytest.fixture
 def clock() -> ManualClock:
     return ManualClock(BEGIN)
-
-
-@pytest.fixture(autouse=True)
-def no_thread_left() -> None:
-    """The module's console keeps its threads; it ends them with the module."""
 
 
 @pytest.mark.parametrize(

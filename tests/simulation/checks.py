@@ -65,7 +65,9 @@ class Kept:
 
     def _final(self) -> list[str]:
         left = [row for row in (*self.occurrences, *self.executions) if row["state"] in UNFINISHED]
-        silent = [row for row in self.occurrences if row["state"] in ("missed", "skipped", "merged") and not row["reason"]]
+        silent = [
+            row for row in self.occurrences if row["state"] in ("missed", "skipped", "merged") and not row["reason"]
+        ]
         return [f"without a final state: {row}" for row in left] + [f"without a reason: {row}" for row in silent]
 
     def _effects(self) -> list[str]:
@@ -85,15 +87,11 @@ class Kept:
             ends[row["occurrence_id"]] += completed[exec_id]
             if row["state"] == "succeeded" and not completed[exec_id]:
                 found.append(f"run {exec_id} is said to have succeeded and did not")
-            if row["state"] in ("failed", "timed_out", "interrupted") and not begun[exec_id] and row["started"]:
-                if not self._powered(row):
-                    found.append(f"run {exec_id} is {row['state']} and never began: {row['reason']}")
+            # after a power cut every run that was taken counts as begun, so interrupted ones may not have
+            if row["state"] in ("failed", "timed_out") and not begun[exec_id]:
+                found.append(f"run {exec_id} is {row['state']} and never began: {row['reason']}")
         found += [f"occurrence {number} was completed {times} times" for number, times in ends.items() if times > 1]
         return found
-
-    def _powered(self, row: dict[str, Any]) -> bool:
-        """After a power cut every run that was taken counts as begun."""
-        return row["state"] == "interrupted"
 
     def _accounted(self) -> list[str]:
         """Compare what was due, by arithmetic of our own, with the rows: each due moment once, none else."""
@@ -122,7 +120,7 @@ class Kept:
         counted = 0
         for rule, after, until in life.stretches:
             last = until if until is not None else self.world.judged
-            total = missed_between(rule, after, last).count if rule.kind != "once" else int(after < rule.start <= last)
+            total = missed_between(rule, after, last).count if rule.kind != "once" else 1
             if total > 3000:
                 counted += total
                 continue
@@ -140,7 +138,10 @@ class Kept:
             ahead = sorted(due for due in expected if due >= row["due"])[: row["covers"]]
             accounted.update(ahead)
         lost, extra = sorted(expected - accounted), sorted(accounted - expected)
-        found = [f"schedule {sched_id} ({life.stretches[0][0].kind}): nothing of what was due at {_say(due)}" for due in lost[:3]]
+        found = [
+            f"schedule {sched_id} ({life.stretches[0][0].kind}): nothing of what was due at {_say(due)}"
+            for due in lost[:3]
+        ]
         return found + [f"schedule {sched_id}: a row for {_say(due)}, when nothing was due" for due in extra[:3]]
 
     def _attempts(self) -> list[str]:
@@ -168,7 +169,12 @@ class Kept:
         for row, after in zip(rows, [*rows, None][1:], strict=True):
             if mode == "one" and row["state"] == "missed":
                 found.append(f"schedule {sched_id} misses {_say(row['due'])} and catches up one")
-            if mode == "one" and row["state"] == "merged" and "merged into the run of" in row["reason"] and after is None:
+            if (
+                mode == "one"
+                and row["state"] == "merged"
+                and "merged into the run of" in row["reason"]
+                and after is None
+            ):
                 found.append(f"schedule {sched_id}: {_say(row['due'])} is merged into nothing")
         if mode == "all" and life.policy["overlap"] == "allow":
             queued = {row["occurrence_id"]: row["queued"] for row in reversed(self.executions)}
@@ -199,7 +205,7 @@ def dues(rule: Rule, after: datetime, until: datetime) -> list[datetime]:
     if rule.kind == "weekly":
         return [due for due in _daily(rule, after, until) if due > after]
     if rule.kind == "once":
-        return [rule.start] if after < rule.start <= until else []
+        return [rule.start] if rule.start <= until else []  # one that was paused at its time is due when it goes on
     found, instant = [], after
     while one := upcoming(rule, instant, 1):
         if one[0].due > until:
@@ -210,7 +216,7 @@ def dues(rule: Rule, after: datetime, until: datetime) -> list[datetime]:
 
 
 def _daily(rule: Rule, after: datetime, until: datetime) -> list[datetime]:
-    """Walk the days: an hour that is left out comes later by the gap, one that comes twice means the first (PEP 495)."""
+    """Walk the days: a time left out comes later by the gap, one that comes twice means the first (PEP 495)."""
     zone = ZoneInfo(rule.zone)
     clock = rule.start.astimezone(zone).time()
     day: date = max(after, rule.start).astimezone(zone).date() - timedelta(days=2)

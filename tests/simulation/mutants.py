@@ -19,19 +19,25 @@ MUTANTS: dict[str, list[tuple[str, str, str]]] = {
             "        def work(session: Session) -> list[Job]:\n            jobs: list[Job] = []\n",
             "        moved = []\n"
             "        for row, plan in rows:\n"
-            "            moved.append((row, plan, self.database.run(lambda session, row=row, plan=plan: session.changed(\n"
+            "            moved.append((row, plan, self.database.run(lambda session, row=row, plan=plan:\n"
+            "                session.changed(\n"
             "                \"UPDATE schedule SET next_due=? WHERE id=? AND next_due=? AND state='armed'\",\n"
             "                plan.next_due.timestamp() if plan.next_due else None, row['id'], row['next_due']))))\n"
             "        rows = [({**row, 'next_due': plan.next_due.timestamp() if plan.next_due else None}, plan)\n"
             "                for row, plan, went in moved if went]\n\n"
             "        def work(session: Session) -> list[Job]:\n            jobs: list[Job] = []\n",
         ),
-        ("db/ledger.py", "WHERE id=? AND next_due=? AND state='armed'\",\n                    next_due,",
-         "WHERE id=? AND next_due IS ? AND state='armed'\",\n                    next_due,"),
+        (
+            "db/ledger.py",
+            "WHERE id=? AND next_due=? AND state='armed'\",\n                    next_due,",
+            "WHERE id=? AND next_due IS ? AND state='armed'\",\n                    next_due,",
+        ),
     ],
-    "catching up is off by one": [("planning/planner.py", "return policy.catch_up_max", "return policy.catch_up_max + 1")],
+    "catching up is off by one": [
+        ("planning/planner.py", "return policy.catch_up_max", "return policy.catch_up_max + 1")
+    ],
     "a gap judged by local time": [
-        ("calendar.py", "fold=0", "fold=1"),
+        ("calendar.py", "return wall - before, ", "return wall - _offset(tz, wall.replace(fold=1)), "),
     ],
     "sync left out": [("db/connection.py", '"synchronous=full"', '"synchronous=normal"')],
     "the ledger's row after the effect": [
@@ -41,19 +47,25 @@ MUTANTS: dict[str, list[tuple[str, str, str]]] = {
             "        for run in batch:\n            self._launch(run)\n"
             "        try:\n            taken = self.ledger.claim(",
         ),
-        ("service/runner.py", "            if run.exec_id in taken:\n                self._launch(run)\n",
-         "            if run.exec_id in taken:\n                pass\n"),
+        (
+            "service/runner.py",
+            "            if run.exec_id in taken:\n                self._launch(run)\n",
+            "            if run.exec_id in taken:\n                pass\n",
+        ),
     ],
     "a further attempt counted as a new occurrence": [
-        ("db/runs.py", 'old["task_id"], 0, "", "retry", now, occurrence=old["occurrence_id"],',
-         'old["task_id"], now, "scheduled", "retry", now,'),
+        (
+            "db/runs.py",
+            'old["task_id"], 0, "", "retry", now, occurrence=old["occurrence_id"],',
+            'old["task_id"], now, "scheduled", "retry", now,',
+        ),
     ],
     "a further attempt without an id of its own": [
         (
             "db/runs.py",
             "        further = add_execution(",
             "        session.execute(\"UPDATE execution SET state='queued', ended=NULL, started=NULL, worker='', "
-            "not_before=? WHERE id=?\", again, exec_id)\n"
+            'not_before=? WHERE id=?", again, exec_id)\n'
             "        _mirror(session, exec_id)\n"
             "        return exec_id\n"
             "        further = add_execution(",
@@ -66,7 +78,7 @@ MUTANTS: dict[str, list[tuple[str, str, str]]] = {
         (
             "planning/planner.py",
             "        fires += _dropped(rule, begin, older, state, reason)\n",
-            "        fires += _dropped(rule, begin, older, state, reason) if state != \"merged\" else []\n",
+            '        fires += _dropped(rule, begin, older, state, reason) if state != "merged" else []\n',
         )
     ],
 }

@@ -1,4 +1,4 @@
-"""What happens in one seed: schedules of all kinds, and a year (or less) of crashes, jumps, edits, pauses, full disks."""
+"""What happens in one seed: schedules of all kinds, up to a year of crashes, jumps, edits, pauses and full disks."""
 
 from __future__ import annotations
 
@@ -7,10 +7,9 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
+from raa.planning.rule import Rule
 from simulation.checks import Kept, Life
 from simulation.world import Crash, World, order, quiet
-
-from raa.planning.rule import Rule
 
 #: zones with all that zones do: an hour, half an hour, at midnight, the other way round, none
 ZONES = ("UTC", "Europe/Berlin", "Australia/Lord_Howe", "Africa/Cairo", "Europe/Dublin", "America/New_York")
@@ -33,13 +32,12 @@ def play(seed: int, folder: Path, occurrences: int = 120) -> Kept:
             world.at(dice.random() * days * DAY, lambda: _something(world, dice, lives, days))
         world.run(days * DAY)
         _settle(world)
-        kept = Kept(world, lives)
-    return kept
+        return Kept(world, lives)
 
 
 def _settle(world: World) -> None:
     """Stop all faults, end what a frozen process left, and give it an hour and the longest pause between attempts."""
-    world.full, world.crashing = False, []
+    world.full, world.crashing, world.to_freeze = False, [], False
     until = world.clock.elapsed + 2 * DAY
     world.run(until)
     if world.up:
@@ -60,7 +58,9 @@ def rule_of(dice: random.Random, now: datetime, days: float, wanted: float) -> d
     zone = dice.choice(ZONES)
     start = (now + timedelta(seconds=dice.randrange(int(DAY)))).isoformat()
     base = {"zone": zone, "start": start}
-    kind = dice.choice(["interval", "interval", "weekly", "monthly_absolute", "monthly_relative", "days", "once", "night"])
+    kind = dice.choice(
+        ["interval", "interval", "weekly", "monthly_absolute", "monthly_relative", "days", "once", "night"]
+    )
     if kind == "interval":
         minutes = max(1, int(days * 1440 / wanted / dice.choice([1, 3])))
         return {**base, "kind": "interval", "count": minutes, "unit": "minutes"}
@@ -114,7 +114,8 @@ def _add(world: World, dice: random.Random, lives: dict[int, Life], days: float,
 
 def _something(world: World, dice: random.Random, lives: dict[int, Life], days: float) -> None:
     """Let one thing happen that breaks others."""
-    kind = dice.choice(["kill", "power", "crash", "crash", "crash", "full", "jump", "edit", "pause", "end", "freeze", "add"])
+    kind = dice.choice(["kill", "power", "crash", "crash", "crash", "full", "jump", "edit", "pause", "end", "freeze",
+                        "freeze", "add"])  # fmt: skip
     if not world.up or world.engine is None:
         return
     if kind in ("kill", "power"):
@@ -125,7 +126,7 @@ def _something(world: World, dice: random.Random, lives: dict[int, Life], days: 
         world.full = True
         world.at(dice.choice([60, 7200]), lambda: setattr(world, "full", False))
     elif kind == "freeze":
-        world.freeze()
+        world.to_freeze = True
     elif kind == "jump":
         _jump(world, dice)
     elif kind == "add":

@@ -95,7 +95,7 @@ class Disk:
             new = self._folder / f"ledger.{self._turn}.db"
             shutil.copy(self.path, new)
             shutil.copy(f"{self.path}-wal", f"{new}-wal")
-            with open(f"{new}-wal", "r+b") as log:
+            with Path(f"{new}-wal").open("r+b") as log:
                 log.truncate(self._sizes[-min(3, len(self._sizes))])
             self.path = new
         # not closed: a process that is killed tidies nothing up, and SQLite's own closing would

@@ -9,9 +9,9 @@ import sys
 from pathlib import Path
 
 import pytest
-from simulation import mutants
 
 import raa
+from simulation import mutants
 
 SEEDS = 200
 

@@ -6,6 +6,7 @@ import os
 from pathlib import Path
 
 import pytest
+
 from simulation.scenario import play
 
 SEEDS = 10_000 if os.environ.get("RAA_SOAK") else 200

@@ -16,8 +16,6 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
-from simulation.storage import Crash, Disk
-
 from raa.config import Config
 from raa.db.history import History
 from raa.db.ledger import Ledger
@@ -28,6 +26,7 @@ from raa.service.engine import Engine
 from raa.service.inline import InlinePool
 from raa.service.runner import Runner
 from raa.service.scheduler import SLICE, Scheduler
+from simulation.storage import Crash, Disk
 
 
 class SimClock:
@@ -129,6 +128,8 @@ class World:
         self.full = False
         self._failed = False
         self.crashing: list[tuple[str, int]] = []
+        #: freeze the process at the next turn at which runs wait
+        self.to_freeze = False
         self.jumps: list[tuple[float, float]] = []
         self.latest = start
         #: the latest time up to which the scheduler has judged what was due
@@ -203,17 +204,20 @@ class World:
         frozen, database = self.engine, self.disk.database
         assert frozen is not None
         assert database is not None
+        gone = [worker.run for worker in frozen.pool.busy if worker.run is not None]
         for worker in frozen.pool.busy:
             worker.alive, worker.run = False, None
         frozen.pool.busy.clear()
 
         def thaw() -> None:
             try:
+                for run in gone:
+                    run.lost("its process was ended by signal 9 (SIGKILL)")
                 frozen.runner.tend()
                 frozen.scheduler.step()
                 self.disk.flush(frozen.ledger.database)
             except (sqlite3.Error, Crash):
-                pass  # it is ended now in any case  # noqa: S110
+                pass  # it is ended now in any case
             for worker in frozen.pool.busy:
                 worker.alive, worker.run = False, None
             database._orm.close()
@@ -230,6 +234,10 @@ class World:
             now = self.clock.now()
             engine.scheduler.step()
             self.judged = max(self.judged, now)
+            if self.to_freeze and len(engine.runner.queue):
+                self.to_freeze = False
+                self.freeze()
+                return
             for pool in self.pools.values():
                 for worker in list(pool.busy):
                     if worker.run is not None:

@@ -1,0 +1,110 @@
+"""Commits for many: one transaction for all who wait, each with its own outcome."""
+
+from __future__ import annotations
+
+import sqlite3
+import threading
+
+import pytest
+
+from raa.db.connection import Database
+from raa.testing.console import wait_for
+
+
+@pytest.fixture
+def numbers(tmp_path):
+    database = Database(tmp_path / "numbers.db")
+    database.run(lambda session: session.execute("CREATE TABLE number (n INTEGER UNIQUE)"))
+    yield database
+    database.close()
+
+
+def add(database: Database, n: int) -> int:
+    return database.run(lambda session: session.insert("INSERT INTO number VALUES (?)", n))
+
+
+def stored(database: Database) -> list[int]:
+    with database.read() as session:
+        return [row["n"] for row in session.rows("SELECT n FROM number ORDER BY n")]
+
+
+def held_up(database: Database, works: int) -> list[threading.Thread]:
+    """Have so many threads wait behind a transaction, so that the next commit is for all of them."""
+    outcomes: list[threading.Thread] = []
+    with database.write() as session:
+        session.execute("INSERT INTO number VALUES (-1)")
+        for n in range(works):
+            thread = threading.Thread(target=lambda n=n: _quietly(database, n))
+            thread.start()
+            outcomes.append(thread)
+        wait_for(lambda: len(database._commits._queue) == works, 10, "all to wait")
+    return outcomes
+
+
+def _quietly(database: Database, n: int) -> None:
+    try:
+        add(database, n if n % 3 else -1)
+    except sqlite3.IntegrityError:
+        refused.append(n)
+
+
+refused: list[int] = []
+
+
+def test_those_who_wait_share_a_transaction_and_a_refused_one_harms_no_other(numbers) -> None:
+    refused.clear()
+    commits = []
+    shipped = numbers._commits._commit
+
+    def counted():
+        batch = shipped()
+        if batch:
+            commits.append(len(batch))
+        return batch
+
+    numbers._commits._commit = counted
+    for thread in held_up(numbers, 9):
+        thread.join(10)
+
+    assert stored(numbers) == [-1, 1, 2, 4, 5, 7, 8]
+    assert sorted(refused) == [0, 3, 6]
+    assert commits == [9]
+
+
+def test_what_nobody_waits_for_is_committed_soon_and_told(numbers) -> None:
+    told = []
+    numbers.soon(lambda session: session.insert("INSERT INTO number VALUES (7)"), lambda *outcome: told.append(outcome))
+    numbers.soon(lambda session: session.insert("INSERT INTO number VALUES (7)"), lambda *outcome: told.append(outcome))
+    wait_for(lambda: len(told) == 2, 10, "both to be told")
+
+    assert stored(numbers) == [7]
+    assert told[0][1] is None
+    assert isinstance(told[1][1], sqlite3.IntegrityError)
+
+
+def test_a_later_write_is_never_on_the_disk_before_an_earlier_one(numbers) -> None:
+    for n in range(200):
+        numbers.soon(lambda session, n=n: session.insert("INSERT INTO number VALUES (?)", n), lambda *_: None)
+        add(numbers, 1000 + n)
+        assert n in stored(numbers)
+
+
+def test_a_work_inside_a_transaction_joins_it(numbers) -> None:
+    def half() -> None:
+        with numbers.write():
+            add(numbers, 1)
+            raise RuntimeError
+
+    with pytest.raises(RuntimeError):
+        half()
+    assert stored(numbers) == []
+
+
+def test_closing_commits_what_lies_and_ends_the_thread(tmp_path, numbers) -> None:
+    numbers.soon(lambda session: session.insert("INSERT INTO number VALUES (5)"), lambda *_: None)
+    numbers.close()
+
+    assert not [thread for thread in threading.enumerate() if thread.name == "raa-commits"]
+    again = Database(tmp_path / "numbers.db")
+    assert stored(again) == [5]
+    again.close()
