@@ -25,6 +25,8 @@ _SCHEDULE = (
 )
 
 
+#: epoch seconds that a datetime can hold, and more than any schedule has
+_LATEST = 2.5e11
 _DUE = (
     "SELECT s.id, s.task_id, t.plugin, s.method, s.args, s.rule, s.policy, s.next_due, s.resource, s.timeout, s.runs, "
     f"(SELECT count(*) FROM execution e WHERE e.schedule_id=s.id AND e.state IN {_OPEN}) AS unfinished "
@@ -176,6 +178,8 @@ def _schedule(row: Row) -> Values:
         Policy.from_values(found["policy"])
     except (RaaError, ValueError, TypeError, AttributeError) as error:
         found["broken"] = row["note"] or str(error)
+    if not isinstance(row["next_due"], int | float | None) or not abs(row["next_due"] or 0) < _LATEST:
+        found["next_due"], found["broken"] = None, row["note"] or "its next due time is no number"
     if row["state"] == "broken":
         found["broken"] = row["note"]
     return found

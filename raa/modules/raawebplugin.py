@@ -147,7 +147,7 @@ class rAAWebPlugin:
         `keep(schedId)` stores what belongs to the id before anything can be due. Takes the options of `schedule`.
         """
         require_write("Scheduling")
-        old = [one.schedId for one in self.readSchedules() if one.method == method]
+        old = [row["schedId"] for row in self._raa.service.schedules(self.pluginId) if row["method"] == method]
         new = 0
         if sched is not None:
             new = self.schedule(sched, commit=False, method=method, **options)
@@ -170,9 +170,14 @@ class rAAWebPlugin:
         return self._raa.service.unschedule(int(schedId), self.pluginId)
 
     def readSchedules(self) -> list[Schedule]:
-        """Return the plugin's live schedules as Schedule objects, each with `schedId`, `nextDue`, `method`."""
+        """Return the plugin's live schedules as Schedule objects, each with `schedId`, `nextDue`, `method`.
+
+        One that cannot be used any more is left out; the Schedule page shows it.
+        """
         found = []
         for row in self._raa.service.schedules(self.pluginId):
+            if row["broken"]:
+                continue
             schedule = thaw(Rule.from_values(row["rule"]))
             schedule.schedId = row["schedId"]
             schedule.nextDue = row["next_due"]

@@ -68,7 +68,11 @@ class Dashboard:
 
     def _upcoming(self, identity: Identity) -> list[Values]:
         frame = self._frame
-        rows = [row for row in frame.service.schedules() if row["next_due"] and frame.may_see(identity, row["plugin"])]
+        rows = [
+            row
+            for row in frame.service.schedules()
+            if row["next_due"] and not row["broken"] and frame.may_see(identity, row["plugin"])
+        ]
         now = frame.chrome.clock.now()
         return [
             {

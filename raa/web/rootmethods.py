@@ -9,17 +9,16 @@ from typing import Any
 from raa.authorization import LocalhostOnly, NotAnonymous
 from raa.db.notices import Notices
 from raa.identity import acting
-from raa.planning.rule import Rule
 from raa.planning.spec import planned
-from raa.planning.words import words
 from raa.plugin.registry import Registry
 from raa.protocols import Service, Values
 from raa.rpath_error import InvalidInput, ItemNotFound, NotAllowed
 from raa.values import printable
 from raa.web.markers import expose, require
+from raa.web.schedulemethods import ScheduleMethods, described
 
 
-class RootMethods:
+class RootMethods(ScheduleMethods):
     """Root methods; also what `raa.web.getWebRoot()` returns, with `.plugin.Class` for every web half."""
 
     def __init__(self, service: Service, registry: Registry, notices: Notices, clock: Any, zone: str) -> None:
@@ -49,14 +48,7 @@ class RootMethods:
     def schedules(self) -> list[Values]:
         """List the live schedules that the caller may see."""
         return [
-            {
-                "schedId": row["schedId"],
-                "plugin": row["plugin"],
-                "kind": row["kind"],
-                "words": words(Rule.from_values(row["rule"])),
-                "next": _utc(row["next_due"]),
-                "enabled": row["enabled"],
-            }
+            {**described(row), "next": _utc(row["next_due"] if row["enabled"] else None)}
             for row in self._service.schedules()
             if self._may_see(row["plugin"])
         ]

@@ -5,8 +5,6 @@ from __future__ import annotations
 from datetime import UTC, datetime
 
 from raa.lib import moments
-from raa.planning.rule import Rule
-from raa.planning.words import words
 from raa.protocols import Values
 from raa.rpath_error import InvalidInput, ItemNotFound, NotAllowed
 from raa.web.answers import Answer
@@ -14,6 +12,7 @@ from raa.web.frame import Frame, number_of, required
 from raa.web.gate import Visitor
 from raa.web.mounting import Route
 from raa.web.request import Request
+from raa.web.schedulemethods import sentence
 
 
 class SchedulePages:
@@ -37,7 +36,8 @@ class SchedulePages:
         last = frame.service.last_of(row["schedId"])
         here = f"/schedule/{row['schedId']}"
         return {
-            "title": frame.chrome.name(row["plugin"], row["method"]), "words": words(Rule.from_values(row["rule"])),
+            "title": frame.chrome.name(row["plugin"], row["method"]), "words": sentence(row),
+            "note": row["note"] if row["state"] == "paused" else "", "broken": row["broken"], "end": f"{here}/end",
             "on": row["enabled"], "edit": f"{row['plugin']}/index",
             "next": _moment(row["next_due"], zone, now) if row["next_due"] else None,
             "last": {"state": last["state"], "word": last["word"], "when": _moment(last["due"], zone, now),
@@ -47,26 +47,33 @@ class SchedulePages:
         }  # fmt: skip
 
     def act(self, request: Request, visitor: Visitor, number: str, what: str) -> Answer:
-        """Run a schedule now, or switch it on or off; a GET asks first."""
+        """Run a schedule now, switch it on or off, or end it; a GET asks first."""
         frame, identity = self._frame, required(visitor)
         sched_id = number_of(number, "schedule")
         row = next((row for row in frame.service.schedules() if row["schedId"] == sched_id), None)
         if row is None:
             raise ItemNotFound(f"There is no schedule {sched_id}, or it has ended.")
         frame.require(identity, row["plugin"])
-        verbs = {"run": "Run now", "on": "Switch on", "off": "Switch off"}
+        verbs = {"run": "Run now", "on": "Switch on", "off": "Switch off", "end": "End for good"}
         if what not in verbs:
             raise ItemNotFound("A schedule has no such page.")
         name = frame.chrome.name(row["plugin"], row["method"])
         if request.reads:
             return frame.confirm(
-                request, visitor, heading=f"{verbs[what]}: {name}", text=words(Rule.from_values(row["rule"])),
+                request, visitor, heading=f"{verbs[what]}: {name}", text=sentence(row),
                 action=f"/schedule/{sched_id}/{what}", verb=verbs[what], back="/schedule", current="/schedule",
             )  # fmt: skip
         if what == "run":
             with frame.acts(request, visitor, "/schedule/run", str(sched_id)):
                 answer = frame.service.run_now(sched_id, identity.user_name)
             return Answer(b"", status=303, headers={"Location": f"/jobs/{answer['execId']}"})
+        if what == "end":
+            with frame.acts(request, visitor, "/schedule/end", str(sched_id)):
+                frame.service.end(sched_id)
+            frame.flashes.add(visitor.key, "ok", f"{name} has ended; its history stays.")
+            return Answer(b"", status=303, headers={"Location": "/schedule"})
+        if row["broken"]:
+            raise InvalidInput(f"{name} cannot be used: {row['broken']} Set it anew on its page, or end it.")
         try:
             with frame.acts(request, visitor, f"/schedule/{what}", str(sched_id)):
                 frame.service.set_enabled(sched_id, what == "on")
