@@ -9,7 +9,7 @@ from __future__ import annotations
 import sqlite3
 import threading
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any, TypeVar
 
@@ -52,7 +52,8 @@ class _Kept:
         self.connection = connection
 
     def __del__(self) -> None:
-        self.connection.close()
+        with suppress(sqlite3.ProgrammingError):  # as the process ends another thread clears up, and SQLite objects
+            self.connection.close()
 
 
 class _Connections(SQLiteConnection):  # type: ignore[misc]
