@@ -57,7 +57,7 @@ class Kept:
             self.occurrences = session.rows("SELECT * FROM occurrence ORDER BY schedule_id, due")
             self.executions = session.rows("SELECT * FROM execution ORDER BY id")
             self.schedules = {row["id"]: row for row in session.rows("SELECT * FROM schedule")}
-        world.engine.ledger.database._orm.close()
+        world.disk.close()
 
     def problems(self) -> list[str]:
         """Name everything that is not as promised."""

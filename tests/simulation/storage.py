@@ -59,6 +59,7 @@ class Disk:
         self.path = folder / "ledger.0.db"
         self.fault: Fault = lambda _point: None
         self._sizes: list[int] = []
+        self._opened: list[Database] = []
         self.database: Database | None = None
 
     def open(self) -> Database:
@@ -76,7 +77,13 @@ class Disk:
         if not self._turn:
             migrations.migrate(database, migrations.LEDGER)
         self.database = database
+        self._opened.append(database)
         return database
+
+    def close(self) -> None:
+        """Close what all processes have opened, once the seed is over."""
+        for database in self._opened:
+            database._orm.close()
 
     def flush(self, database: Database) -> None:
         """Commit what lies."""
