@@ -86,7 +86,9 @@ class Box:
         first, args = next(runs, (0.0, []))
         if not first:
             return
-        rule = freeze(schedule, datetime.fromtimestamp(first, UTC), "UTC").to_values()
+        moment = datetime.fromtimestamp(first, UTC)
+        first = moment.timestamp()  # to the microsecond, as the rule has it
+        rule = {**freeze(schedule, moment, "UTC").to_values(), "start": moment.isoformat()}
         order = Order(plugin=PLUGIN, rule=rule, method=method, args=args)
         with self.ledger() as database:
             added = Ledger(database).add(order, str(rule["kind"]), first, first)

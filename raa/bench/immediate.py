@@ -36,6 +36,7 @@ def latency(box: Box, calls: int) -> Iterator[tuple[str, dict[str, Any]]]:
                 round_trips.append(ended - begun)
             time.sleep(PAUSE)
         used = memory(os.getpid())
+    _ran_where_asked(box)
     started = {int(words[1]): float(words[2]) for words in read_log(box.log) if words[0] == "S"}
     starts = [started[number] - begun for number, begun in submitted.items()]
     yield "latency_ms", {"start": summary(starts), "round_trip": summary(round_trips), **used}
@@ -59,6 +60,7 @@ def throughput(box: Box, calls: int, submitters: int) -> Iterator[tuple[str, dic
         handed_in = time.perf_counter() - begun
         _all_stored(engine, ids)
         taken = time.perf_counter() - begun
+    _ran_where_asked(box)
     if len(set(ids)) != calls:
         raise OperationFailed(f"{calls} runs were submitted and {len(set(ids))} were made")
     yield (
@@ -70,6 +72,13 @@ def throughput(box: Box, calls: int, submitters: int) -> Iterator[tuple[str, dic
             "submit_per_s": round(calls / handed_in, 1),
         },
     )
+
+
+def _ran_where_asked(box: Box) -> None:
+    """Make sure that nobody takes figures of the one isolation for those of the other."""
+    here = {int(words[3]) == os.getpid() for words in read_log(box.log) if words[0] == "S"}
+    if here != {box.isolation == "inline"}:
+        raise OperationFailed(f"the methods did not run {box.isolation}: service.inline was not heeded")
 
 
 def _all_stored(engine: Engine, ids: list[int]) -> None:

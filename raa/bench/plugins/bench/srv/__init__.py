@@ -25,8 +25,8 @@ class Bench(rAASrvPlugin):
         self._log = _open(self.stateDir / "bench.log")
 
     def noop(self, schedId: int, execId: int, number: int) -> Any:
-        """Write when it began, and return what it was given."""
-        self._write("S", number, repr(time.time()))
+        """Write when and in which process it began, and return what it was given."""
+        self._write("S", number, repr(time.time()), os.getpid())
         return number
 
     def due(self, schedId: int, execId: int, due: float, name: str) -> None:
