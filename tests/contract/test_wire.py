@@ -62,7 +62,8 @@ def test_a_saved_schedule_is_listed_with_its_words_and_next_time_in_utc(console:
     [schedule] = server.schedules()
     server.backup.Backup.prefsSave(0, "Weekly", 2, 0, 1)
 
-    assert set(schedule) == {"schedId", "plugin", "kind", "words", "next", "enabled"}
+    told = {"schedId", "plugin", "kind", "words", "next", "enabled", "note", "broken", "policy", "resource", "timeout"}
+    assert set(schedule) == told
     assert (schedule["schedId"], schedule["plugin"]) == (saved["schedId"], "/backup/Backup")
     assert (schedule["kind"], schedule["enabled"]) == ("weekly", True)
     assert "Monday" in schedule["words"]
