@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import os
 from pathlib import Path
+from tempfile import TemporaryDirectory
 
 import pytest
 
+from simulation.__main__ import memory
 from simulation.scenario import play
 
 SEEDS = 10_000 if os.environ.get("RAA_SOAK") else 200
