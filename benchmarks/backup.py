@@ -31,20 +31,27 @@ def run(size: Size, peers: bool) -> Iterator[Row]:
             ours.append(whole)
             written.append(writing)
             tar.append(_tar(tree, folder))
-        base = statistics.median(tar)
-        for name, times in (("tar czf", tar), ("ours, written", written), ("ours, written and read back", ours)):
-            seconds = statistics.median(times)
-            yield Row(
-                name,
-                {
-                    "tree MB": round(megabytes),
-                    "s": round(seconds, 2),
-                    "MB/s": round(megabytes / seconds, 1),
-                    "x tar": round(seconds / base, 2),
-                },
-            )
+        yield from beside_tar(
+            megabytes, {"tar czf": tar, "ours, written": written, "ours, written and read back": ours}
+        )
     finally:
         shutil.rmtree(folder, ignore_errors=True)
+
+
+def beside_tar(megabytes: float, measured: dict[str, list[float]]) -> Iterator[Row]:
+    """Make a row of each one's seconds; the first is tar's, which all are compared with."""
+    base = statistics.median(next(iter(measured.values())))
+    for name, times in measured.items():
+        seconds = statistics.median(times)
+        yield Row(
+            name,
+            {
+                "tree MB": round(megabytes),
+                "s": round(seconds, 2),
+                "MB/s": round(megabytes / seconds, 1),
+                "x tar": round(seconds / base, 2),
+            },
+        )
 
 
 def make_tree(tree: Path, megabytes: int) -> float:

@@ -4,14 +4,13 @@ from __future__ import annotations
 
 import os
 import shutil
-import statistics
 import subprocess
 import tempfile
 import time
 from collections.abc import Iterator
 from pathlib import Path
 
-from benchmarks.backup import make_tree
+from benchmarks.backup import beside_tar, make_tree
 from benchmarks.common import Row, Size
 from raaplugins.backup.srv.archive import write_archive
 from raaplugins.backup.srv.gunzip import Limits
@@ -38,18 +37,7 @@ def run(size: Size, peers: bool) -> Iterator[Row]:
             judged.append(first)
             whole.append(both)
             tar.append(_tar(Path(written.path), folder))
-        base = statistics.median(tar)
-        for name, times in (("tar xzf", tar), ("ours, judged", judged), ("ours, judged and restored", whole)):
-            seconds = statistics.median(times)
-            yield Row(
-                name,
-                {
-                    "tree MB": round(megabytes),
-                    "s": round(seconds, 2),
-                    "MB/s": round(megabytes / seconds, 1),
-                    "x tar": round(seconds / base, 2),
-                },
-            )
+        yield from beside_tar(megabytes, {"tar xzf": tar, "ours, judged": judged, "ours, judged and restored": whole})
     finally:
         shutil.rmtree(folder, ignore_errors=True)
 

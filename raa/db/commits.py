@@ -113,10 +113,10 @@ class Commits:
                     _inside(raw, session, one)
             raw.execute("COMMIT")
         except BaseException as error:  # noqa: BLE001 - each who waits raises it
-            if raw is not None and raw.in_transaction:
-                raw.execute("ROLLBACK")
             for one in batch:
                 one.result, one.error = None, one.error or error
+            if raw is not None:
+                _roll_back(raw)
         for one in batch:
             one.done = True
         return batch
@@ -128,6 +128,15 @@ class Commits:
                     one.then(one.result, one.error)
                 except Exception:
                     log.exception("a write was committed, and who was to hear of it failed")
+
+
+def _roll_back(raw: sqlite3.Connection) -> None:
+    """End a transaction that failed; a failure of that, too, is logged, since those who wait are told of the first."""
+    try:
+        if raw.in_transaction:
+            raw.execute("ROLLBACK")
+    except sqlite3.Error:
+        log.exception("a transaction could not be rolled back; the next one says what is wrong")
 
 
 def _inside(raw: sqlite3.Connection, session: Session, one: _Work) -> None:

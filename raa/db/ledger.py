@@ -7,6 +7,7 @@ conditional UPDATE, so two who want the same run cannot both get it.
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from dataclasses import replace
 
 from raa import values
 from raa.constants import UNFINISHED
@@ -35,7 +36,8 @@ class Ledger(Runs):
             with self.database.write() as session:
                 session.execute("INSERT OR IGNORE INTO task (plugin) VALUES (?)", plugin)
                 found = int(session.value("SELECT id FROM task WHERE plugin=?", plugin))
-            self._tasks[plugin] = found
+            if not self.database.writing:  # else it is not committed yet, and may never be
+                self._tasks[plugin] = found
         return found
 
     def add(self, order: Order, kind: str, now: float, next_due: float | None, claim: str = "") -> Job | int:
@@ -162,10 +164,4 @@ class Ledger(Runs):
             session, row["id"], row["task_id"], due, "scheduled", "schedule", now, claim=claim if claimed else "",
             occurrence=occurrence, begin=begin, reason=fire.reason,
         )  # fmt: skip
-        return replace_id(job, exec_id, claimed)
-
-
-def replace_id(job: Job, exec_id: int, claimed: bool) -> Job:
-    """Return the job under its number, once that is known."""
-    return Job(**{**{name: getattr(job, name) for name in job.__dataclass_fields__}, "exec_id": exec_id,
-                  "claimed": claimed})  # fmt: skip
+        return replace(job, exec_id=exec_id, claimed=claimed)

@@ -73,9 +73,10 @@ class Queue:
         self.place(run)
         return run
 
-    def may_place(self, lane: str, holds: frozenset[str]) -> bool:
-        """Tell whether a run could start this moment without passing one that waits in its lane."""
-        return self.active[lane] < self.places[lane] and not holds & self.held
+    def may_place(self, lane: str, holds: frozenset[str], now: float) -> bool:
+        """Tell whether a run could start this moment without passing one that waits in its lane and could as well."""
+        self._ripen(now)
+        return self.active[lane] < self.places[lane] and not holds & self.held and not self._free(lane)
 
     def place(self, run: Waiting) -> None:
         """Give a run a place."""

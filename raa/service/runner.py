@@ -6,6 +6,7 @@ import logging
 import threading
 import time
 from collections.abc import Callable, Sequence
+from dataclasses import replace
 from functools import partial
 from typing import Any
 
@@ -70,7 +71,7 @@ class Runner:
     def reserve(self, lane: str, holds: frozenset[str]) -> bool:
         """Take a place for a run ahead of its ledger row; False when it has to wait its turn."""
         with self._lock:
-            free = not self.stopping and self.queue.may_place(lane, holds)
+            free = not self.stopping and self.queue.may_place(lane, holds, self.now())
             if free:
                 self.queue.occupy(lane, holds)
             return free
@@ -366,8 +367,4 @@ def _again(job: Job, state: str, now: float) -> float | None:
 
 def again_job(job: Job, exec_id: int, begin: float) -> Job:
     """Return the further attempt at a job's occurrence; its arguments are those of the first, secrets included."""
-    return Job(
-        exec_id=exec_id, sched_id=job.sched_id, plugin=job.plugin, method=job.method, args=job.args, due=job.due,
-        resource=job.resource, timeout=job.timeout, kind=job.kind, who="retry", begin=begin, attempt=job.attempt + 1,
-        policy=job.policy,
-    )  # fmt: skip
+    return replace(job, exec_id=exec_id, who="retry", begin=begin, attempt=job.attempt + 1, claimed=False)

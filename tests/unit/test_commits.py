@@ -108,3 +108,23 @@ def test_closing_commits_what_lies_and_ends_the_thread(tmp_path, numbers) -> Non
     again = Database(tmp_path / "numbers.db")
     assert stored(again) == [5]
     again.close()
+
+
+def test_those_who_wait_are_told_also_when_rolling_back_fails(numbers, caplog) -> None:
+    class Failing:
+        """A connection whose disk is gone in the middle of a transaction."""
+
+        in_transaction = True
+
+        def execute(self, sql: str, *_args: object) -> None:
+            if sql in ("COMMIT", "ROLLBACK"):
+                raise sqlite3.OperationalError(f"disk I/O error at {sql}")
+
+    shipped, numbers._commits._connect = numbers._commits._connect, Failing
+    with pytest.raises(sqlite3.OperationalError, match="at COMMIT"):
+        numbers.run(lambda _session: None)
+
+    assert "could not be rolled back" in caplog.text
+    numbers._commits._connect = shipped
+    add(numbers, 3)
+    assert stored(numbers) == [3]

@@ -62,6 +62,20 @@ def test_nothing_begins_before_its_time() -> None:
     assert queue.next_begin() is None
 
 
+def test_a_place_is_not_given_past_one_that_waits_and_could_start() -> None:
+    queue, none = queue_of(Run(1, holds=frozenset({"disk"})), Run(2, begin_at=100), places=2), frozenset()
+    assert taken(queue) == [1]
+
+    assert queue.may_place("long", none, 99), "nobody waits who could start"
+    assert not queue.may_place("long", none, 100), "run 2 may begin by now"
+    assert taken(queue, 100) == [2]
+    assert not queue.may_place("long", none, 100), "there is no place"
+    queue.leave(2)
+    queue.add(Run(3, holds=frozenset({"disk"})), 100)
+    assert queue.may_place("long", none, 100), "run 3 waits for the disk, not for a place"
+    assert not queue.may_place("long", frozenset({"disk"}), 100)
+
+
 def test_one_that_is_taken_out_never_starts() -> None:
     queue = queue_of(Run(1), Run(2, begin_at=50), Run(3))
     assert queue.remove(1)
