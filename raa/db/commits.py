@@ -63,13 +63,21 @@ class Commits:
         return mine.result  # type: ignore[no-any-return]
 
     def soon(self, work: Callable[[Session], T], then: Then) -> None:
-        """Have a work carried out with the next commit, in milliseconds at the latest; `then(result, error)` hears."""
+        """Have a work carried out with the next commit, in milliseconds at the latest; `then(result, error)` hears.
+
+        After `close` it is carried out before this returns.
+        """
         self._queue.append(_Work(work, then))
         with self._waiting:
-            if self._lingerer is None:
+            closed = self._closed
+            if self._lingerer is None and not closed:
                 self._lingerer = threading.Thread(target=self._linger, name="raa-commits", daemon=True)
                 self._lingerer.start()
             self._waiting.notify()
+        if closed:
+            with self._lock:
+                batch = self._commit()
+            self._tell(batch)
 
     def _linger(self) -> None:
         while True:
@@ -85,14 +93,13 @@ class Commits:
                 return
 
     def close(self) -> None:
-        """Commit what lies and end the thread."""
+        """Commit what lies and end the thread, for good."""
         with self._waiting:
             self._closed = True
             self._waiting.notify_all()
         if self._lingerer is not None:
             self._lingerer.join()
             self._lingerer = None
-        self._closed = False
 
     def _commit(self) -> list[_Work]:
         """Carry out what is queued in one transaction; the lock is held. Returns the works, each with its outcome."""

@@ -20,6 +20,7 @@ class Teller:
         self._history = history
         self._ended: queue.SimpleQueue[int] = queue.SimpleQueue()
         self._thread: threading.Thread | None = None
+        self._stopped = False
         self._lock = threading.Lock()
 
     def ended(self, exec_id: int, kind: str) -> None:
@@ -27,6 +28,8 @@ class Teller:
         if self.web is None or kind == "call":
             return
         with self._lock:
+            if self._stopped:
+                return  # whoever would hear of it is stopping as well
             if self._thread is None:
                 self._thread = threading.Thread(target=self._tell, name="raa-teller", daemon=True)
                 self._thread.start()
@@ -44,7 +47,7 @@ class Teller:
     def stop(self) -> None:
         """Tell what is left and end the thread."""
         with self._lock:
-            thread, self._thread = self._thread, None
+            thread, self._thread, self._stopped = self._thread, None, True
         if thread is not None:
             self._ended.put(0)
             thread.join(10)

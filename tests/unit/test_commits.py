@@ -102,12 +102,26 @@ def test_a_work_inside_a_transaction_joins_it(numbers) -> None:
 
 def test_closing_commits_what_lies_and_ends_the_thread(tmp_path, numbers) -> None:
     numbers.soon(lambda session: session.insert("INSERT INTO number VALUES (5)"), lambda *_: None)
+    thread = numbers._commits._lingerer
+    assert thread.is_alive()
     numbers.close()
 
-    assert not [thread for thread in threading.enumerate() if thread.name == "raa-commits"]
+    assert not thread.is_alive()
     again = Database(tmp_path / "numbers.db")
     assert stored(again) == [5]
     again.close()
+
+
+def test_what_comes_after_the_closing_is_committed_at_once_and_starts_no_thread(numbers) -> None:
+    numbers.soon(lambda session: session.insert("INSERT INTO number VALUES (1)"), lambda *_: None)
+    numbers.close()
+    told = []
+
+    numbers.soon(lambda session: session.insert("INSERT INTO number VALUES (2)"), lambda *outcome: told.append(outcome))
+
+    assert told == [(2, None)]
+    assert numbers._commits._lingerer is None
+    assert stored(numbers) == [1, 2]
 
 
 def test_those_who_wait_are_told_also_when_rolling_back_fails(numbers, caplog) -> None:
