@@ -133,7 +133,7 @@ class Pages:
         }
         next_steps = {
             403: "Ask an administrator for the role, or go back.",
-            404: "Look it up in the menu: “/” finds a page by its name or by what it does.",
+            404: "Look it up in the menu.",
             429: "Wait a little, then try again.",
             504: "Find the run under Jobs; its result will be there.",
         }

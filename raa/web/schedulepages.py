@@ -58,9 +58,10 @@ class SchedulePages:
         if what not in verbs:
             raise ItemNotFound("A schedule has no such page.")
         name = frame.chrome.name(row["plugin"], row["method"])
+        text = sentence(row) + (". It will not run again; its history stays." if what == "end" else "")
         if request.reads:
             return frame.confirm(
-                request, visitor, heading=f"{verbs[what]}: {name}", text=sentence(row),
+                request, visitor, heading=f"{verbs[what]}: {name}", text=text,
                 action=f"/schedule/{sched_id}/{what}", verb=verbs[what], back="/schedule", current="/schedule",
             )  # fmt: skip
         if what == "run":
