@@ -6,8 +6,7 @@ from datetime import UTC, datetime
 
 from raa.constants import UNFINISHED
 from raa.lib import moments, scheduleform
-from raa.lib.schedulepreview import form_preview, preview_of, typed
-from raa.planning.preview import preview
+from raa.lib.schedulepreview import form_preview, preview_of, sentence, typed
 from raa.rpath_error import RaaError
 
 WHAT = {"check": "Check for updates", "apply": "Apply updates"}
@@ -66,7 +65,7 @@ def _schedule(plugin, what, method, now):
         "what": what,
         "title": WHAT[what],
         "on": sched is not None,
-        "words": preview(plugin.frozen(sched), now, 1)["words"] if sched else "Not scheduled",
+        "words": sentence(plugin.frozen(sched), plugin.zone) if sched else "Not scheduled",
         "next": _moment(sched.nextDue, plugin, now) if sched else None,
     }
 
