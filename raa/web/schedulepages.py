@@ -43,9 +43,10 @@ class SchedulePages:
         row = self.allowed(visitor, number)
         rule, brief = rule_of(row), self._views.brief(row)
         found = frame.service.occurrences(row["schedId"], SHOWN)
+        shown = self._views.preview(rule, row) if rule and brief["state"] in ("armed", "paused") else None
         data = {
             "one": brief, "admin": visitor.identity.has(),
-            "preview": self._views.preview(rule, row) if rule and brief["state"] in ("armed", "paused") else None,
+            "preview": {**shown, "words": ""} if shown else None,  # the sentence stands at the head of the page
             "occurrences": [self._views.occurrence(one) for one in found],
             "facts": [*facts(row), *self._facts(row)],
             "own": [one.words for one in self._views.blackouts(row)[len(self._views.common()) :]],
@@ -58,7 +59,7 @@ class SchedulePages:
     def _facts(self, row: Values) -> list[tuple[str, object]]:
         created = self._views.moment(row["created"])
         return [
-            ("Plugin", row["plugin"]), ("Set by", row["created_by"]), ("Set", created),
+            ("Plugin", row["plugin"]), ("Set by", row["created_by"]), ("Since", created),
             ("Runs so far", str(row["runs"])),
         ]  # fmt: skip
 

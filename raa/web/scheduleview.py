@@ -70,7 +70,7 @@ class ScheduleViews:
         notes = [printable(one["reason"])] if one["reason"] else []
         if one.get("kind") == "manual":
             notes.append("started by hand")
-        if one.get("covers", 1) > 1:
+        if one.get("covers", 1) > 1 and not one["reason"].endswith(" more"):
             notes.append(f"stands for {one['covers']:,} due times")
         if one.get("attempts", 0) > 1:
             notes.append(f"{one['attempts']} attempts")
