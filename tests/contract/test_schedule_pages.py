@@ -110,6 +110,16 @@ def test_a_form_sent_back_as_it_is_leaves_the_rule_alone(console, client):
     assert (after["rule"], after["next_due"]) == (before["rule"], before["next_due"])
 
 
+def test_a_new_rule_from_the_plugins_own_page_keeps_what_was_set_on_the_schedules(console, client, schedule):
+    page = f"/schedule/{schedule}/edit"
+    client.submit(page, page, {**DAILY, "retries": "2", "timeout": "30"})
+
+    client.call("/backup/Backup/saveSchedule", {"freq": "daily", "time": "05:00"})
+
+    (row,) = console.engine.schedules()
+    assert (row["schedId"] != schedule, row["policy"]["retries"], row["timeout"]) == (True, 2, 1800.0)
+
+
 def test_what_the_form_cannot_say_stays_as_it_is_while_the_rest_is_changed(console, client, schedule):
     client.call(
         "/scheduleEdit",

@@ -87,7 +87,7 @@ class Updates(rAAWebPlugin):
             )
         user, now = raa.web.getCurrentUser().user_name, self.now().timestamp()
         schedId = self.replaceSchedule(
-            sched, method=method, resource=RESOURCE, policy={} if seconds is None else {"window": seconds},
+            sched, method=method, resource=RESOURCE, policy={"window": seconds},
             keep=lambda new: self.table.save(new, user, now, seconds),
         )  # fmt: skip
         words = sentence(self.frozen(sched), self.zone) if sched else "Off"

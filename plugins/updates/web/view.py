@@ -74,8 +74,8 @@ def schedule_page(plugin, method, what, fields):
     """Return the variables of templates/schedule.html."""
     now = plugin.now()
     sched = _live(plugin, method)
-    note = plugin.table.get(sched.schedId) if sched else None
-    window = str(int(note["window"] / 60)) if note and note["window"] else ""
+    stored = sched.policy.get("window") if sched else None
+    window = f"{stored / 60:.15g}" if stored else ""
     sent = typed(fields)
     return {
         "title": WHAT[what],
