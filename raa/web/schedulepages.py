@@ -13,7 +13,7 @@ from raa.web.request import Request
 from raa.web.scheduleview import ScheduleViews, rule_of
 
 #: what a press does -> the words of its button
-VERBS = {"run": "Run now", "on": "Resume", "off": "Pause", "end": "End"}
+VERBS = {"run": "Run now", "on": "Resume", "off": "Pause", "end": "End for good"}
 #: occurrences on a schedule's page
 SHOWN = 20
 

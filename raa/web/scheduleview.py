@@ -59,7 +59,7 @@ class ScheduleViews:
             "schedId": row["schedId"], "title": self._frame.chrome.name(row["plugin"], row["method"]),
             "words": self.words(row), "state": state, "pill": pill, "word": word, "live": state in LIVE,
             "note": printable(row["note"]) if state == "paused" else "",
-            "broken": printable(row["broken"]) if state == "broken" else "",
+            "broken": printable(row["broken"]).rstrip(".") + "." if state == "broken" else "",
             "next": self.moment(row["next_due"]) if state == "armed" else None,
             "href": here, "edit": f"{here}/edit", "run": f"{here}/run", "off": f"{here}/off", "on": f"{here}/on",
             "end": f"{here}/end", "blackouts": f"{here}/blackouts",

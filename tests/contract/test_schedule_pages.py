@@ -198,6 +198,15 @@ def test_a_broken_schedule_breaks_no_page_and_says_how_to_mend_it(client, consol
     assert (row["state"], row["broken"]) == ("armed", "")
 
 
+def test_a_due_time_that_is_no_number_breaks_no_page(client, console, schedule):
+    with console.engine.ledger.database.write() as session:
+        session.execute("UPDATE schedule SET next_due='soon' WHERE id=?", schedule)
+
+    for path in ("/", "/schedule", "/schedule/calendar", f"/schedule/{schedule}", f"/schedule/{schedule}/edit"):
+        assert client.get(path).status == 200, path
+    assert "It runs no more: its next due time is no number. Edit it, or end it." in client.get("/schedule").text
+
+
 def test_pages_and_changes_of_a_schedule_are_for_those_with_the_role(client, console, schedule):
     add_user(console, "tess", ["tester"])
     tess = logged_in(console, "tess")
