@@ -70,6 +70,14 @@ class Service(Protocol):
 
     def last_of(self, sched_id: int) -> Values | None: ...
 
+    def occurrences(self, sched_id: int, limit: int = 20) -> list[Values]:
+        """Return a schedule's latest occurrences, newest first, also those that never ran."""
+        ...
+
+    def results(self, since: float, until: float, plugins: Sequence[str] | None = None) -> list[Values]:
+        """Count the occurrences of a stretch of time by plugin, method, state and quarter of an hour."""
+        ...
+
     def retry(self, exec_id: int, who: str) -> Values:
         """Try an ended run again, as a new execution of the same occurrence: `{"schedId", "execId"}`."""
         ...

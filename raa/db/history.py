@@ -180,6 +180,8 @@ def _schedule(row: Row) -> Values:
         found["broken"] = row["note"] or str(error)
     if not isinstance(row["next_due"], int | float | None) or not abs(row["next_due"] or 0) < _LATEST:
         found["next_due"], found["broken"] = None, row["note"] or "its next due time is no number"
+    if not isinstance(row["next_due"], int | float | None):
+        found["next_due"], found["broken"] = None, found["broken"] or "its next due time is no number"
     if row["state"] == "broken":
         found["broken"] = row["note"]
     return found

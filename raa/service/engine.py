@@ -151,6 +151,12 @@ class Engine:
     def last_of(self, sched_id: int) -> Values | None:
         return self.joblist.last_of(sched_id)
 
+    def occurrences(self, sched_id: int, limit: int = 20) -> list[Values]:
+        return self.joblist.occurrences(sched_id, limit)
+
+    def results(self, since: float, until: float, plugins: Sequence[str] | None = None) -> list[Values]:
+        return self.joblist.results(since, until, None if plugins is None else list(plugins))
+
     def retry(self, exec_id: int, who: str) -> Values:
         return self._enqueued(self.control.retry(exec_id, who, self.clock.now().timestamp()))
 

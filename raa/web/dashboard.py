@@ -8,8 +8,8 @@ from datetime import UTC, datetime
 from raa.constants import UNFINISHED
 from raa.identity import Acting, Identity, acting_as
 from raa.lib import moments
+from raa.lib.schedulepreview import sentence
 from raa.planning.rule import Rule
-from raa.planning.words import words
 from raa.protocols import Values
 from raa.web.answers import Answer
 from raa.web.frame import Frame, required
@@ -76,8 +76,8 @@ class Dashboard:
         now = frame.chrome.clock.now()
         return [
             {
-                "title": frame.chrome.name(row["plugin"], row["method"]), "href": f"{row['plugin']}/index",
-                "words": words(Rule.from_values(row["rule"])),
+                "title": frame.chrome.name(row["plugin"], row["method"]), "href": f"/schedule/{row['schedId']}",
+                "words": sentence(Rule.from_values(row["rule"]), frame.chrome.zone),
                 "when": moments.moment(datetime.fromtimestamp(row["next_due"], UTC), frame.chrome.zone, now),
             }
             for row in sorted(rows, key=lambda row: float(row["next_due"]))[:5]

@@ -74,10 +74,13 @@ class Frame:
 
     def confirm(
         self, request: Request, visitor: Visitor, *, heading: str, text: str, action: str, verb: str, back: str,
-        current: str,
+        current: str, danger: bool = False,
     ) -> Answer:  # fmt: skip
         """Show the page that a link to an action turns into."""
-        data = {"heading": heading, "text": text, "action": action, "fields": {}, "verb": verb, "back": back}
+        data = {
+            "heading": heading, "text": text, "action": action, "fields": {}, "verb": verb, "back": back,
+            "danger": danger,
+        }  # fmt: skip
         return self.pages.show("confirm.html", self.pages.ui(request, visitor, heading, current), data)
 
 
