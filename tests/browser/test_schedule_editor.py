@@ -41,9 +41,11 @@ def appliance(tmp_path: Path, clock: ManualClock) -> Iterator[App]:
 
 def log_in_by_keyboard(page: Page, url: str) -> None:
     page.goto(f"{url}/login")
+    expect(page.locator("#user")).to_be_focused()
     page.keyboard.type("admin")
     page.keyboard.press("Tab")
     page.keyboard.type(PASSWORD)
+    expect(page.locator("#user")).to_have_value("admin")
     page.keyboard.press("Enter")
     page.wait_for_url(f"{url}/")
 
