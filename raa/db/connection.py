@@ -65,7 +65,7 @@ class _Connections(SQLiteConnection):  # type: ignore[misc]
 
     def __init__(self, path: str) -> None:
         self._mine = threading.local()
-        super().__init__(path, factory=_factory, timeout=BUSY)
+        super().__init__(path, factory=_factory, timeout=BUSY, check_same_thread=False)
 
     def getConnection(self) -> sqlite3.Connection:
         kept: _Kept | None = getattr(self._mine, "kept", None)
@@ -89,7 +89,8 @@ class Database:
         self.path = path
         self._orm = _Connections(str(path))
         self._lock = threading.RLock()
-        self._commits = Commits(self._lock, self._orm.getConnection)
+        self._writer: _Kept | None = None
+        self._commits = Commits(self._lock, self._connect_writer)
         self._local = threading.local()
         try:
             with self.read() as session:
@@ -99,6 +100,16 @@ class Database:
                 f"{path} cannot be opened as a database ({error}); "
                 "put back a copy (the newest .copy file beside it) or move it away to start anew"
             ) from None
+
+    def _connect_writer(self) -> sqlite3.Connection:
+        """Return the connection of all shared commits, for a thread that holds the lock.
+
+        SQLite drops all that a connection has read as soon as another one writes: with one a thread, each commit would
+        read its pages anew.
+        """
+        if self._writer is None:
+            self._writer = _Kept(self._orm.makeConnection())
+        return self._writer.connection
 
     @contextmanager
     def read(self) -> Iterator[Session]:
@@ -156,4 +167,6 @@ class Database:
     def close(self) -> None:
         """Commit what lies, close this thread's connection and forget the others."""
         self._commits.close()
+        with self._lock:
+            self._writer = None
         self._orm.close()

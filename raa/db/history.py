@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+from typing import Any
+
 from raa import values
 from raa.constants import STATES, TASK_SCHEDULED, UNFINISHED
 from raa.db.connection import Database, Row
@@ -104,19 +107,23 @@ class History:
         *,
         plugin: str = "",
         sched_id: int = 0,
+        ids: Sequence[int] = (),
         open_only: bool = False,
         calls: bool = False,
         limit: int = 50,
         offset: int = 0,
     ) -> list[Values]:
-        """Return executions, newest first; calls are left out unless asked for."""
-        where, args = ["1=1"], []
+        """Return executions, newest first, of `ids` alone if there are any; calls are left out unless asked for."""
+        where, args = ["1=1"], list[Any]()
         if plugin:
             where.append("t.plugin=?")
             args.append(plugin)
         if sched_id:
             where.append("e.schedule_id=?")
             args.append(str(sched_id))
+        if ids:
+            where.append(f"e.id IN ({','.join('?' * len(ids))})")
+            args += ids
         if open_only:
             where.append(f"e.state IN {_OPEN}")
         if not calls:
