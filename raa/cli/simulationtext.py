@@ -89,7 +89,7 @@ def _summary(found: Simulation, sums: Totals, names: Names) -> Iterator[tuple[st
     ran = {row.sched_id for row in outlook.rows if row.ran}
     guessed = [names.of(sched_id) for sched_id in sorted(ran) if not found.took[sched_id].runs]
     if guessed and not found.given:
-        shown = guessed if len(guessed) < 6 else [*guessed[:5], f"{len(guessed) - 5:,} others"]
+        shown = guessed if len(guessed) < 7 else [*guessed[:5], f"{len(guessed) - 5:,} others"]
         yield "Durations", f"{ASSUMED:g} s assumed for {join(shown)}, of which no run has ended well yet"
 
 
