@@ -6,10 +6,11 @@ from datetime import UTC, datetime
 from pathlib import Path
 
 import pytest
-from orders import rule, running_service
+from orders import rule
 from reading import DOCS, blocks
 
 from raa import cli
+from raa.app import build_service, load_settings
 from raa.protocols import Order
 from raa.testing.clock import ManualClock
 
@@ -25,11 +26,13 @@ def state(tmp_path: Path) -> Path:
     (folder / "custom.cfg").write_text(f'[global]\nhost.zone = "{BERLIN}"\nservice.max_runs = 3\n')
     nightly = rule("weekly", zone=BERLIN, start="2026-11-01T01:30:00+00:00", days=127)
     often = rule("interval", count=4, unit="hours")
-    with running_service(folder, ManualClock(datetime(2026, 11, 1, tzinfo=UTC))) as engine:
-        for plugin, when, policy in (
-            ("/backup/Backup", nightly, {}), ("/updates/Updates", often, {"catch_up": "none"}),
-        ):  # fmt: skip
-            engine.submit(Order(plugin=plugin, rule=when, policy=policy))
+    engine = build_service(load_settings(folder, clock=ManualClock(datetime(2026, 11, 1, tzinfo=UTC))))
+    for plugin, when, policy in (
+        ("/backup/Backup", nightly, {}), ("/updates/Updates", often, {"catch_up": "none"}),
+    ):  # fmt: skip
+        engine.submit(Order(plugin=plugin, rule=when, policy=policy))
+    engine.ledger.database.close()
+    engine.runner.begun.close()
     return folder
 
 
