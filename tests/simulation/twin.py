@@ -18,12 +18,16 @@ from raa.planning.policy import Policy
 from raa.planning.rule import Rule
 from raa.planning.simulate import simulate
 from raa.rpath_error import InvalidInput
-from simulation.scenario import DAY, ZONES, blackouts_of, policy_of, rule_of
+from simulation.scenario import DAY, blackouts_of, policy_of, rule_of
 from simulation.world import World, order, quiet
 
 MAX_RUNS = 3
 #: (due, attempt, state, reason, covers), and when it began
 Told = tuple[float, int, str, str, int, float | None]
+
+
+#: what is told last of a schedule that is never due again
+OVER: Told = (9e9, 0, "done", "", 0, None)
 
 
 class Calm(World):
@@ -144,6 +148,8 @@ class Case:
             told.setdefault(row.sched_id, []).append(
                 (row.due.timestamp(), row.attempt, row.state, reason, row.covers, began)
             )
+        for one in outlook.ended:
+            told[one.sched_id].append(OVER)
         return {sched_id: sorted(rows, key=lambda row: row[:2]) for sched_id, rows in told.items()}
 
 
@@ -155,6 +161,7 @@ def _rows(history: History) -> dict[int, list[Told]]:
             "e.started FROM occurrence o LEFT JOIN execution e ON e.occurrence_id = o.id WHERE o.kind='scheduled' "
             "ORDER BY o.due, e.attempt"
         )
+        over = session.rows("SELECT id FROM schedule WHERE state='done' AND kind != 'call'")
     told: dict[int, list[Told]] = {}
     for row in rows:
         state = row["state"] or row["fate"]
@@ -163,6 +170,8 @@ def _rows(history: History) -> dict[int, list[Told]]:
         told.setdefault(row["schedule_id"], []).append(
             (row["due"], row["attempt"] or 1, state, reason, row["covers"], row["started"])
         )
+    for row in over:
+        told[row["id"]].append(OVER)
     return told
 
 
@@ -198,6 +207,3 @@ def compare(seed: int, folder: Path) -> list[str]:
     case = Case(seed)
     played, stored = case.played(folder)
     return differences(played, case.simulated(stored))
-
-
-__all__ = ["ZONES", "Case", "compare", "differences"]
