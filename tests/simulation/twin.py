@@ -98,7 +98,7 @@ class Case:
         seconds = dice.choice([0.5, 20, 300, 1800, 9000]) + number * 0.173
         if rule.get("unit") == "minutes" and dice.random() < 0.4:  # its runs overlap
             seconds = min(9000.0, rule["count"] * 60 * dice.choice([0.9, 1.4, 2.7])) + number * 0.173
-        timeout = dice.choice([None] * 7 + [250.0 + number * 0.377])
+        timeout = dice.choice([20_000] * 5 + [3600] * 2 + [250]) + number * 0.377
         return {"rule": rule, "policy": policy, "seconds": seconds, "timeout": timeout,
                 "resource": dice.choice(["", "", "disk"])}  # fmt: skip
 
@@ -130,7 +130,7 @@ class Case:
         return Stored(
             sched_id=sched_id, plugin=row["plugin"], method=row["method"], rule=Rule.from_values(row["rule"]),
             policy=Policy.from_values(row["policy"]), next_due=datetime.fromtimestamp(row["next_due"], UTC),
-            runs=row["runs"], resource=row["resource"], seconds=one["seconds"], timeout=row["timeout"] or 3600.0,
+            runs=row["runs"], resource=row["resource"], seconds=one["seconds"], timeout=row["timeout"],
         )  # fmt: skip
 
     # -- by simulate
