@@ -89,7 +89,7 @@ class History:
             return session.rows(
                 "SELECT s.id, s.task_id, t.plugin, s.method, s.args, s.resource, s.timeout, s.policy, "
                 "e.id AS exec_id, o.due, e.attempt, e.not_before, "
-                "o.kind AS run_kind, e.state, e.started_by, e.worker FROM execution e "
+                "o.kind AS run_kind, e.state, e.started, e.started_by, e.worker FROM execution e "
                 "JOIN schedule s ON s.id = e.schedule_id JOIN task t ON t.id = e.task_id "
                 f"JOIN occurrence o ON o.id = e.occurrence_id WHERE e.state IN {_OPEN} ORDER BY o.due, e.id"
             )

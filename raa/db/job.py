@@ -8,6 +8,7 @@ from typing import Any
 
 from raa import values
 from raa.db.connection import Row
+from raa.planning.queue import held
 from raa.protocols import Order, Values
 
 #: runs that a page waits for have places of their own
@@ -44,7 +45,7 @@ class Job:
     def holds(self) -> frozenset[str]:
         """What no other run may hold meanwhile: its resource, and its schedule unless that allows overlap."""
         alone = self.kind == "scheduled" and self.policy.get("overlap") != "allow"
-        return frozenset(filter(None, (self.resource, f"schedule {self.sched_id}" if alone else "")))
+        return held(self.resource, self.sched_id, alone)
 
 
 def job_of(row: Row, who: str) -> Job:
