@@ -128,6 +128,11 @@ class Engine:
     def schedules(self, plugin: str = "") -> list[Values]:
         return self.history.schedules(plugin)
 
+    def find_schedules(
+        self, plugins: Sequence[str] | None = None, *, waiting: bool = False, limit: int, offset: int = 0
+    ) -> list[Values]:
+        return self.history.find_schedules(plugins, waiting=waiting, limit=limit, offset=offset)
+
     def status(self, *, sched_id: int = 0, exec_id: int = 0) -> Values:
         return self.history.execution(exec_id) if exec_id else self.history.status(sched_id)
 
