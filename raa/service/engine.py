@@ -57,6 +57,7 @@ class Engine:
         self.control = Control(ledger, ledger.database)
         self.joblist = JobList(ledger.database)
         self._blackouts: Sequence[Blackout] = ()
+        runner.blackouts = self.current_blackouts
         try:
             self._blackouts = blackout.from_values(self.control.blackouts(), "UTC")
         except RaaError:
@@ -226,7 +227,7 @@ class Engine:
         self._blackouts = made
 
     def current_blackouts(self) -> Sequence[Blackout]:
-        """Return the blackouts of all schedules, for the scheduler."""
+        """Return the blackouts of all schedules, for scheduler and runner."""
         return self._blackouts
 
     def waits_for(self, exec_id: int) -> Sequence[Any] | None:

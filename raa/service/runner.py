@@ -16,6 +16,7 @@ from raa.constants import UNFINISHED
 from raa.db.history import History
 from raa.db.job import AWAITED, LONG, Job
 from raa.db.ledger import Ledger
+from raa.planning.blackout import Blackout, closed_at
 from raa.planning.policy import Policy
 from raa.planning.queue import Queue
 from raa.protocols import Values, WebSide
@@ -52,7 +53,9 @@ class Runner:
         self.monotonic = monotonic
         self.web: WebSide | None = None
         self.changed = threading.Condition()
-        self.queue = Queue({AWAITED: IMMEDIATE, LONG: max_runs})
+        self.queue = Queue({AWAITED: IMMEDIATE, LONG: max_runs}, self._closed)
+        #: the blackouts of all schedules
+        self.blackouts: Callable[[], Sequence[Blackout]] = tuple
         self.teller = Teller(history)
         self.stopping = False
         self._bind = bind
@@ -115,6 +118,17 @@ class Runner:
                     return
         finally:
             here.on = False
+
+    def _closed(self, run: Run, now: float) -> float | None:
+        """Tell until when blackouts keep a run back that has waited; what a person started they do not."""
+        job, common = run.job, self.blackouts()
+        if job.kind != "scheduled" or not (common or job.policy.get("blackouts")):
+            return None
+        try:
+            own = Policy.from_values(job.policy).closed
+        except RaaError:  # the schedule was changed to nonsense; it is shown as broken
+            own = ()
+        return closed_at((*common, *own), now)
 
     def _takeable(self) -> list[Run]:
         batch: list[Run] = []
