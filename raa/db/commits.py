@@ -38,11 +38,17 @@ class _Work:
 
 
 class Commits:
-    """Works on one database; `lock` keeps out its other writers, `connect` gives the calling thread's connection."""
+    """Works on one database; `lock` keeps out its other writers.
 
-    def __init__(self, lock: threading.RLock, connect: Callable[[], sqlite3.Connection]) -> None:
+    `connect` gives the calling thread's connection, `drop` closes it.
+    """
+
+    def __init__(
+        self, lock: threading.RLock, connect: Callable[[], sqlite3.Connection], drop: Callable[[], None]
+    ) -> None:
         self._lock = lock
         self._connect = connect
+        self._drop = drop
         self._queue: deque[_Work] = deque()
         self._waiting = threading.Condition(threading.Lock())
         self._lingerer: threading.Thread | None = None
@@ -123,10 +129,24 @@ class Commits:
             for one in batch:
                 one.result, one.error = None, one.error or error
             if raw is not None:
-                _roll_back(raw)
+                self._roll_back(raw, error)
         for one in batch:
             one.done = True
         return batch
+
+    def _roll_back(self, raw: sqlite3.Connection, error: BaseException) -> None:
+        """End a transaction that failed; where that fails, too, those who wait are told of the first failure.
+
+        Where the disk or the file failed the connection goes: what it may have open would keep out all others, and
+        one that was opened at such a moment can read only.
+        """
+        try:
+            if raw.in_transaction:
+                raw.execute("ROLLBACK")
+        except sqlite3.Error:
+            log.exception("a transaction could not be rolled back; its connection is closed")
+        if isinstance(error, sqlite3.OperationalError):
+            self._drop()
 
     def _tell(self, batch: list[_Work]) -> None:
         for one in batch:
@@ -135,15 +155,6 @@ class Commits:
                     one.then(one.result, one.error)
                 except Exception:
                     log.exception("a write was committed, and who was to hear of it failed")
-
-
-def _roll_back(raw: sqlite3.Connection) -> None:
-    """End a transaction that failed; a failure of that, too, is logged, since those who wait are told of the first."""
-    try:
-        if raw.in_transaction:
-            raw.execute("ROLLBACK")
-    except sqlite3.Error:
-        log.exception("a transaction could not be rolled back; the next one says what is wrong")
 
 
 def _inside(raw: sqlite3.Connection, session: Session, one: _Work) -> None:
