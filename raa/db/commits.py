@@ -14,6 +14,7 @@ from collections import deque
 from collections.abc import Callable
 from typing import Any, TypeVar
 
+from raa.db.failures import read_only
 from raa.db.session import Session
 
 log = logging.getLogger("raa.db")
@@ -137,15 +138,15 @@ class Commits:
     def _roll_back(self, raw: sqlite3.Connection, error: BaseException) -> None:
         """End a transaction that failed; where that fails, too, those who wait are told of the first failure.
 
-        Where the disk or the file failed the connection goes: what it may have open would keep out all others, and
-        one that was opened at such a moment can read only.
+        The connection goes then: what it has open would keep out all others.
         """
         try:
             if raw.in_transaction:
                 raw.execute("ROLLBACK")
         except sqlite3.Error:
             log.exception("a transaction could not be rolled back; its connection is closed")
-        if isinstance(error, sqlite3.OperationalError):
+            self._drop()
+        if read_only(error):
             self._drop()
 
     def _tell(self, batch: list[_Work]) -> None:

@@ -18,7 +18,7 @@ from sqlobject import dberrors
 from sqlobject.sqlite.sqliteconnection import SQLiteConnection
 
 from raa.db.commits import Commits, Then
-from raa.db.failures import failure, unopened
+from raa.db.failures import failure, read_only, unopened
 from raa.db.session import Row, Session
 
 __all__ = ["BUSY", "Database", "Row", "Session"]
@@ -111,17 +111,15 @@ class Database:
 
     @contextmanager
     def _telling(self) -> Iterator[None]:
-        """Have an error that the machine is to blame for raised as `OperationFailed`, which says what to look at.
-
-        The thread's connection goes with it: one that was opened while the disk failed can read only, and stays so.
-        """
+        """Have an error that the machine is to blame for raised as `OperationFailed`, which says what to look at."""
         try:
             yield
         except (sqlite3.Error, dberrors.Error) as error:
             failed = failure(error, self.path)
             if failed is None:
                 raise
-            self._orm.close()
+            if read_only(error):
+                self._orm.close()
             raise failed from error
 
     @contextmanager

@@ -29,6 +29,11 @@ def _code(error: BaseException) -> int:
     return next(filter(None, found), 0) & 0xFF
 
 
+def read_only(error: BaseException) -> bool:
+    """Tell whether a connection is of no more use for writing: SQLite opens one so if it fails to open it for both."""
+    return _code(error) == sqlite3.SQLITE_READONLY
+
+
 def failure(error: BaseException, path: Path) -> OperationFailed | None:
     """Return what to raise for an error if the machine is to blame for it, None if the statement or its values are."""
     hint = _HINTS.get(_code(error))

@@ -3,31 +3,19 @@
 from __future__ import annotations
 
 import gc
-import resource
 import sqlite3
 import threading
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
+from disks import failing_disk
 
 from raa.db.connection import Database, Session
 from raa.db.failures import failure
 from raa.db.tables import User
 from raa.rpath_error import OperationFailed
 from raa.testing.console import wait_for
-
-
-@contextmanager
-def failing_disk() -> Iterator[None]:
-    """Have the kernel refuse every write to a file, by the limit of a file's size."""
-    soft, hard = resource.getrlimit(resource.RLIMIT_FSIZE)
-    resource.setrlimit(resource.RLIMIT_FSIZE, (0, hard))
-    try:
-        yield
-    finally:
-        resource.setrlimit(resource.RLIMIT_FSIZE, (soft, hard))
 
 
 @pytest.fixture
