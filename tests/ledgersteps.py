@@ -7,6 +7,7 @@ killed ("leave").
 
 from __future__ import annotations
 
+import logging
 import os
 import sys
 from collections.abc import Callable, Sequence
@@ -25,6 +26,9 @@ from raa.protocols import Order
 from raa.rpath_error import RaaError
 from raa.service import begun
 from raa.service.begun import Begun
+from raa.service.inline import InlinePool
+from raa.service.pool import Pool
+from raa.service.runner import Runner
 from raa.service.scheduler import Scheduler
 from raa.testing.clock import ManualClock
 
@@ -48,6 +52,7 @@ class Ledgers:
     """What the programs work with, on one state folder."""
 
     def __init__(self, state: Path) -> None:
+        self.state = state
         self.database = Database(state / "ledger.db")
         self.ledger, self.history = Ledger(self.database), History(self.database)
         self.control = Control(self.ledger, self.database)
@@ -130,6 +135,14 @@ def edit(on: Ledgers) -> list[Step]:
     ]
 
 
+def replace(on: Ledgers) -> list[Step]:
+    new: list[int] = []
+    return [
+        lambda: new.append(on.add("new", due=None, armed=False)),
+        lambda: on.ledger.arm(new[-1:], [LATER], [1, 4]),
+    ]
+
+
 def delete(on: Ledgers) -> list[Step]:
     return [lambda: on.ledger.unschedule(1, "/toy/Toy"), lambda: on.ledger.unschedule(2, "/toy/Toy")]
 
@@ -157,6 +170,25 @@ def finish(on: Ledgers) -> list[Step]:
         lambda: on.ledger.finish(1, "succeeded", NOW, result="[1]", message="well", events=events),
         lambda: on.ledger.finish(2, "failed", NOW, reason="why", error={"class": "RaaError"}, again=LATER),
     ]
+
+
+def take_up(on: Ledgers) -> list[Step]:
+    """What the next start does: runs that have begun are interrupted and cleaned up after, others wait again."""
+    return [lambda: taken_up(on)]
+
+
+def taken_up(on: Ledgers) -> None:
+    """Do what a start does with a ledger, without running anything."""
+    marks = Begun(on.state)
+    runner = Runner(
+        on.ledger, on.history, Pool(), ManualClock(MOMENT), inline=InlinePool(frozenset()), begun=marks, max_runs=1,
+        timeout=1, call_timeout=1, bind=None,
+    )  # fmt: skip
+    runner.stopping = True  # what is taken up waits
+    try:
+        runner.recover()
+    finally:
+        marks.close()
 
 
 def claim_in_two(on: Ledgers) -> list[Step]:
@@ -188,7 +220,8 @@ def add_raw(on: Ledgers) -> list[Step]:
 
 
 PROGRAMS = {
-    one.__name__: one for one in (add, edit, delete, claim, again, finish, claim_in_two, add_said_early, add_raw)
+    one.__name__: one
+    for one in (add, edit, replace, delete, claim, again, finish, take_up, claim_in_two, add_said_early, add_raw)
 }
 
 
@@ -203,6 +236,7 @@ def insist(work: Callable[[], Any], how: str) -> Any:
 
 
 def main(name: str, state: str, steps: str = "99", how: str = "insist") -> None:
+    logging.getLogger("raa").addHandler(logging.NullHandler())  # what is printed is what is acknowledged
     on = insist(lambda: Ledgers(Path(state)), how)
     for number, step in enumerate(PROGRAMS[name](on)[: int(steps)], 1):
         insist(step, how)

@@ -11,16 +11,9 @@ from pathlib import Path
 
 import pytest
 from crashpoints import Call, Forked, answers, copied
-from ledgersteps import MOMENT, prepare
+from ledgersteps import Ledgers, prepare, taken_up
 
-from raa.db.connection import Database, Session
-from raa.db.history import History
-from raa.db.ledger import Ledger
-from raa.service.begun import Begun
-from raa.service.inline import InlinePool
-from raa.service.pool import Pool
-from raa.service.runner import Runner
-from raa.testing.clock import ManualClock
+from raa.db.session import Session
 
 pytestmark = pytest.mark.slow
 SOAK = bool(os.environ.get("RAA_SOAK"))
@@ -30,7 +23,7 @@ CALLS = WRITES + ",pread64,read"
 ERRORS = ("EIO", "ENOSPC")
 #: errors that each program is shown in `make test`
 SAMPLE = 40
-PROGRAMS = ("add", "edit", "delete", "claim", "again", "finish")
+PROGRAMS = ("add", "edit", "replace", "delete", "claim", "again", "finish")
 
 #: what has to be so of every ledger that no process has open; each finds the rows that are wrong
 RULES = {
@@ -55,26 +48,20 @@ RULES = {
 Rows = dict[str, list[tuple[object, ...]]]
 
 
-def taken_up(state: Path) -> tuple[Rows, list[str]]:
-    """Do what the next start does with a ledger but run anything; return its rows before, and what is wrong then."""
-    database, begun = Database(state / "ledger.db"), Begun(state)
-    runner = Runner(
-        Ledger(database), History(database), Pool(), ManualClock(MOMENT), inline=InlinePool(frozenset()), begun=begun,
-        max_runs=1, timeout=1, call_timeout=1, bind=None,
-    )  # fmt: skip
-    runner.stopping = True  # what is taken up waits
+def found_in(state: Path) -> tuple[Rows, list[str]]:
+    """Return the rows of a ledger, and what is wrong once the next start has taken it up."""
+    on = Ledgers(state)
     try:
-        with database.read() as session:
-            found = {
+        with on.database.read() as session:
+            rows = {
                 name: [tuple(row.values()) for row in session.rows(f"SELECT * FROM {name}")]
                 for name in ("schedule", "occurrence", "execution", "event")
             }
-        runner.recover()
-        with database.read() as session:
-            return found, wrong(session)
+        taken_up(on)
+        with on.database.read() as session:
+            return rows, wrong(session)
     finally:
-        database.close()
-        begun.close()
+        on.database.close()
 
 
 def wrong(session: Session) -> list[str]:
@@ -109,7 +96,7 @@ class Points:
             # reading is not traced where that is not what fails: a long log has many pages
             names = CALLS if fault.startswith(("pread64", "read")) else WRITES
             said, _ = self.forked.run(folder, names, self.program, str(folder), steps, how, fault=fault)
-            return said.splitlines(), *taken_up(folder)
+            return said.splitlines(), *found_in(folder)
 
     def kills(self) -> list[Call]:
         return [call for call in self.calls if call[0] in WRITES.split(",")]
@@ -201,6 +188,28 @@ def test_a_log_that_is_moved_into_the_database_meanwhile_loses_nothing(forked: F
     found += answers(points.failed, points.failures())
 
     assert [one for one in found if one[1]] == []
+
+
+def test_a_start_that_is_killed_while_it_takes_up_what_was_left_is_completed_by_the_next(
+    forked: Forked, starts: dict[str, Path]
+) -> None:
+    """Its acknowledgements are nobody's, so what counts is what the next start makes of it; see `RULES`."""
+    points = Points(forked, starts["closed"], "take_up")
+
+    def killed(call: Call) -> tuple[list[str], list[object]]:
+        with copied(points.start) as folder:
+            forked.run(folder, WRITES, "take_up", str(folder), fault=f"{call[0]}:signal=KILL:when={call[1]}")
+            _, problems = found_in(folder)
+            on = Ledgers(folder)
+            with on.database.read() as session:
+                rows = session.rows("SELECT e.id, e.state FROM execution e WHERE e.id <= 3 ORDER BY e.id")
+            on.database.close()
+        return problems, [row["state"] for row in rows]
+
+    found = answers(killed, [(call,) for call in points.kills()])
+
+    assert [one for one in found if one[1] != ([], ["interrupted", "interrupted", "queued"])] == []
+    assert len(found) > 30
 
 
 @pytest.mark.parametrize("program", ["claim_in_two", "add_said_early"])
