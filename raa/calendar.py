@@ -74,6 +74,27 @@ def missing_days(zone: str) -> tuple[int, ...]:
     return tuple(found)
 
 
+def clock_changes(zone: str, since: datetime, until: datetime) -> list[tuple[datetime, datetime, datetime]]:
+    """Return when clocks in `zone` are set within a stretch of time: `(instant, wall time before, wall time after)`.
+
+    Two changes within a day may pass unnoticed where the second takes back the first.
+    """
+    tz, found, at = zone_info(zone), [], since.astimezone(UTC)
+    while at < until:
+        then = min(at + timedelta(days=1), until)
+        before, after = _hours(at, tz), _hours(then, tz)
+        if before != after:
+            low, high = at, then
+            while high - low > timedelta(seconds=1):
+                middle = (low + (high - low) / 2).replace(microsecond=0)
+                middle = middle if middle > low else high
+                low, high = (middle, high) if _hours(middle, tz) == before else (low, middle)
+            wall = high.replace(tzinfo=None)
+            found.append((high, wall + timedelta(hours=before), wall + timedelta(hours=after)))
+        at = then
+    return found
+
+
 def _hours(instant: datetime, tz: ZoneInfo) -> float:
     offset = instant.astimezone(tz).utcoffset()
     return offset.total_seconds() / 3600 if offset is not None else 0.0

@@ -54,6 +54,12 @@ class Service(Protocol):
 
     def schedules(self, plugin: str = "") -> list[Values]: ...
 
+    def find_schedules(
+        self, plugins: Sequence[str] | None = None, *, waiting: bool = False, limit: int, offset: int = 0
+    ) -> list[Values]:
+        """Return some live schedules by id, of these plugins (None: all); with `waiting` by due time those due next."""
+        ...
+
     def status(self, *, sched_id: int = 0, exec_id: int = 0) -> Values: ...
 
     def unfinished(self, plugin: str = "") -> list[Values]: ...
@@ -71,6 +77,14 @@ class Service(Protocol):
     def starters(self) -> list[str]: ...
 
     def last_of(self, sched_id: int) -> Values | None: ...
+
+    def occurrences(self, sched_id: int, limit: int = 20) -> list[Values]:
+        """Return a schedule's latest occurrences, newest first, also those that never ran."""
+        ...
+
+    def results(self, since: float, until: float, plugins: Sequence[str] | None = None) -> list[Values]:
+        """Count the occurrences of a stretch of time by plugin, method, state and quarter of an hour."""
+        ...
 
     def retry(self, exec_id: int, who: str) -> Values:
         """Try an ended run again, as a new execution of the same occurrence: `{"schedId", "execId"}`."""

@@ -134,12 +134,17 @@ def _pairs(pairs: list[tuple[str, object]]) -> dict[str, object]:
     return found
 
 
+_DECODER = json.JSONDecoder(parse_constant=_refuse_constant, object_pairs_hook=_pairs)
+
+
 def from_json(text: str | bytes, *, limit: int = LIMIT, depth: int = DEPTH) -> Any:
     """Decode JSON text to a checked value; raises `InvalidInput` for bad JSON, NaN, double keys or over 1 MB."""
     if len(text) > limit:
         raise InvalidInput(f"value is {len(text)} bytes; at most {limit} cross")
     try:
-        value = json.loads(text, parse_constant=_refuse_constant, object_pairs_hook=_pairs)
+        if isinstance(text, bytes):
+            text = text.decode(json.detect_encoding(text), "surrogatepass")
+        value = _DECODER.decode(text)
     except (ValueError, RecursionError) as error:
         raise InvalidInput(f"that is not JSON: {error}") from None
     return check(value, depth=depth)

@@ -1,10 +1,11 @@
-"""`raa schedule preview`: when a schedule would run, without a console."""
+"""`raa schedule preview|simulate`: when a schedule would run, and what the stored ones would do."""
 
 from __future__ import annotations
 
 import argparse
 import json
 
+from raa.cli import simulation
 from raa.clock import SystemClock
 from raa.host.clock import zone_name
 from raa.planning.spec import MOST, NAMES, TAKES, USUAL, planned
@@ -39,11 +40,12 @@ def arguments(command: argparse.ArgumentParser) -> None:
         # all as text: the spec judges them, for us as for the wire
         preview.add_argument(f"--{name.replace('_', '-')}", dest=name, metavar=metavar, help=text)
     preview.add_argument("--json", action="store_true", help="print JSON")
+    simulation.arguments(verbs.add_parser("simulate", help=simulation.HELP, description=simulation.HELP))
 
 
 def run(options: argparse.Namespace) -> None:
     """Carry out a verb."""
-    {"preview": _preview}[options.verb](options)
+    {"preview": _preview, "simulate": simulation.run}[options.verb](options)
 
 
 def _preview(options: argparse.Namespace) -> None:

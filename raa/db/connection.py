@@ -67,7 +67,7 @@ class _Connections(SQLiteConnection):  # type: ignore[misc]
 
     def __init__(self, path: str) -> None:
         self._mine = threading.local()
-        super().__init__(path, factory=_factory, timeout=BUSY)
+        super().__init__(path, factory=_factory, timeout=BUSY, check_same_thread=False)
 
     def getConnection(self) -> sqlite3.Connection:
         kept: _Kept | None = getattr(self._mine, "kept", None)
@@ -91,13 +91,27 @@ class Database:
         self.path = path
         self._orm = _Connections(str(path))
         self._lock = threading.RLock()
-        self._commits = Commits(self._lock, self._orm.getConnection, self._orm.close)
+        self._writer: _Kept | None = None
+        self._commits = Commits(self._lock, self._connect_writer, self._drop_writer)
         self._local = threading.local()
         try:
             Session(self._orm.getConnection(), self._orm).value("SELECT count(*) FROM sqlite_master")
         except (sqlite3.DatabaseError, dberrors.Error) as error:
             self._orm.close()
             raise unopened(error, path) from None
+
+    def _connect_writer(self) -> sqlite3.Connection:
+        """Return the connection of all shared commits, for a thread that holds the lock.
+
+        SQLite drops all that a connection has read as soon as another one writes: with one a thread, each commit would
+        read its pages anew.
+        """
+        if self._writer is None:
+            self._writer = _Kept(self._orm.makeConnection())
+        return self._writer.connection
+
+    def _drop_writer(self) -> None:
+        self._writer = None
 
     @contextmanager
     def read(self) -> Iterator[Session]:
@@ -189,4 +203,6 @@ class Database:
     def close(self) -> None:
         """Commit what lies, close this thread's connection and forget the others."""
         self._commits.close()
+        with self._lock:
+            self._writer = None
         self._orm.close()

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+from typing import Any
+
 from raa import values
 from raa.constants import STATES, TASK_SCHEDULED, UNFINISHED
 from raa.db.connection import Database, Row
@@ -52,6 +55,21 @@ class History:
             )
         return [_schedule(row) for row in rows]
 
+    def find_schedules(
+        self, plugins: Sequence[str] | None = None, *, waiting: bool = False, limit: int, offset: int = 0
+    ) -> list[Values]:
+        """Return some live schedules by id, of these plugins (None: all); with `waiting` by due time those due next."""
+        where, args = "s.state IN ('armed', 'paused', 'broken')", list[Any]()
+        if waiting:
+            where = "s.state='armed' AND s.next_due IS NOT NULL"
+        if plugins is not None:
+            where += f" AND t.plugin IN ({','.join('?' * len(plugins))})"
+            args += plugins
+        order = "s.next_due, s.id" if waiting else "s.id"
+        with self.database.read() as session:
+            rows = session.rows(f"{_SCHEDULE}WHERE {where} ORDER BY {order} LIMIT ? OFFSET ?", *args, limit, offset)
+        return [_schedule(row) for row in rows]
+
     def schedule(self, sched_id: int) -> Values:
         """Return one schedule, live or not; raises `ItemNotFound`."""
         with self.database.read() as session:
@@ -86,7 +104,7 @@ class History:
             return session.rows(
                 "SELECT s.id, s.task_id, t.plugin, s.method, s.args, s.resource, s.timeout, s.policy, "
                 "e.id AS exec_id, o.due, e.attempt, e.not_before, "
-                "o.kind AS run_kind, e.state, e.started_by, e.worker FROM execution e "
+                "o.kind AS run_kind, e.state, e.started, e.started_by, e.worker FROM execution e "
                 "JOIN schedule s ON s.id = e.schedule_id JOIN task t ON t.id = e.task_id "
                 f"JOIN occurrence o ON o.id = e.occurrence_id WHERE e.state IN {_OPEN} ORDER BY o.due, e.id"
             )
@@ -104,19 +122,23 @@ class History:
         *,
         plugin: str = "",
         sched_id: int = 0,
+        ids: Sequence[int] = (),
         open_only: bool = False,
         calls: bool = False,
         limit: int = 50,
         offset: int = 0,
     ) -> list[Values]:
-        """Return executions, newest first; calls are left out unless asked for."""
-        where, args = ["1=1"], []
+        """Return executions, newest first, of `ids` alone if there are any; calls are left out unless asked for."""
+        where, args = ["1=1"], list[Any]()
         if plugin:
             where.append("t.plugin=?")
             args.append(plugin)
         if sched_id:
             where.append("e.schedule_id=?")
             args.append(str(sched_id))
+        if ids:
+            where.append(f"e.id IN ({','.join('?' * len(ids))})")
+            args += ids
         if open_only:
             where.append(f"e.state IN {_OPEN}")
         if not calls:
@@ -180,6 +202,8 @@ def _schedule(row: Row) -> Values:
         found["broken"] = row["note"] or str(error)
     if not isinstance(row["next_due"], int | float | None) or not abs(row["next_due"] or 0) < _LATEST:
         found["next_due"], found["broken"] = None, row["note"] or "its next due time is no number"
+    if not isinstance(row["next_due"], int | float | None):
+        found["next_due"], found["broken"] = None, found["broken"] or "its next due time is no number"
     if row["state"] == "broken":
         found["broken"] = row["note"]
     return found

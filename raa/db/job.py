@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
-from functools import cached_property
+from functools import cached_property, lru_cache
 from typing import Any
 
 from raa import values
 from raa.db.connection import Row
+from raa.planning.queue import held
 from raa.protocols import Order, Values
 
 #: runs that a page waits for have places of their own
@@ -44,14 +45,15 @@ class Job:
     def holds(self) -> frozenset[str]:
         """What no other run may hold meanwhile: its resource, and its schedule unless that allows overlap."""
         alone = self.kind == "scheduled" and self.policy.get("overlap") != "allow"
-        return frozenset(filter(None, (self.resource, f"schedule {self.sched_id}" if alone else "")))
+        return held(self.resource, self.sched_id, alone)
 
 
 def job_of(row: Row, who: str) -> Job:
-    """Build a Job from a schedule's row joined with `exec_id`, `due` and `run_kind`."""
+    """Build a Job from a schedule's row joined with `exec_id`, `due`, `run_kind`; `given` is its `args`, decoded."""
+    args = row["given"] if "given" in row else values.from_json(row["args"])
     return Job(
         exec_id=row["exec_id"], sched_id=row["id"], plugin=row["plugin"], method=row["method"],
-        args=values.from_json(row["args"]), due=row["due"], resource=row["resource"], timeout=row["timeout"],
+        args=args, due=row["due"], resource=row["resource"], timeout=row["timeout"],
         kind=row["run_kind"], who=who, begin=row.get("not_before", 0), attempt=row.get("attempt", 1),
         policy=policy_of(row), claimed=row.get("claimed", False),
     )  # fmt: skip
@@ -59,7 +61,12 @@ def job_of(row: Row, who: str) -> Job:
 
 def policy_of(row: Row) -> Values:
     """Return a row's policy as a dict; the engine judges what is in it."""
-    found = values.from_json(row["policy"])
+    return _policy(row["policy"])
+
+
+@lru_cache(1024)
+def _policy(text: str) -> Values:
+    found = values.from_json(text)
     return found if isinstance(found, dict) else {}
 
 

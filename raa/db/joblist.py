@@ -16,7 +16,8 @@ RESULTS = {
     "cancelled": ("cancelled",),
     "notrun": ("missed", "skipped", "merged"),
 }
-
+#: rows of a month's results at most
+MOST_RESULTS = 20_000
 
 _SELECT = (
     "SELECT o.id AS occurrence, o.due, o.kind, o.state AS o_state, o.reason AS o_reason, t.plugin, s.method, "
@@ -88,6 +89,42 @@ class JobList:
         if row is None:
             return None
         return {**row, "word": STATES[row["state"]][1], "exec_id": row["exec_id"] or 0}
+
+    def occurrences(self, sched_id: int, limit: int) -> list[Values]:
+        """Return a schedule's latest occurrences, run or not, newest first; a row stands for `covers` of them."""
+        with self._database.read() as session:
+            rows = session.rows(
+                "SELECT o.due, o.kind, o.state, o.reason, o.covers, "
+                "(SELECT max(id) FROM execution WHERE occurrence_id=o.id) AS exec_id, "
+                "(SELECT count(*) FROM execution WHERE occurrence_id=o.id) AS attempts "
+                "FROM occurrence o WHERE o.schedule_id=? ORDER BY o.due DESC LIMIT ?",
+                sched_id,
+                limit,
+            )
+        return [{**row, "word": STATES[row["state"]][1], "exec_id": row["exec_id"] or 0} for row in rows]
+
+    def results(self, since: float, until: float, plugins: list[str] | None) -> list[Values]:
+        """Count the occurrences of a stretch of time by plugin, method, state and quarter of an hour (`slot`).
+
+        Quarters are what days of every zone are made of. Each row names the earliest due time and its schedule.
+        """
+        where, args = "", list[Any]()
+        if plugins is not None:
+            where = f"AND t.plugin IN ({','.join('?' * len(plugins))}) "
+            args = list(plugins)
+        with self._database.read() as session:
+            return session.rows(
+                "SELECT t.plugin, s.method, o.state, CAST(o.due / 900 AS INTEGER) AS slot, sum(o.covers) AS count, "
+                "min(o.due) AS due, min(o.schedule_id) AS sched_id, "
+                "(SELECT max(id) FROM execution WHERE occurrence_id=max(o.id)) AS exec_id "
+                "FROM occurrence o JOIN schedule s ON s.id = o.schedule_id JOIN task t ON t.id = s.task_id "
+                f"WHERE o.due >= ? AND o.due < ? AND s.kind != 'call' {where}"
+                "GROUP BY t.plugin, s.method, o.state, slot ORDER BY slot LIMIT ?",
+                since,
+                until,
+                *args,
+                MOST_RESULTS,
+            )
 
 
 def _job(row: Row) -> Values:

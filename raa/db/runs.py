@@ -179,6 +179,13 @@ def add_events(session: Session, exec_id: int, events: Events) -> None:
     """Append events with the next sequence numbers of their execution."""
     if not events:
         return
+    if len(events) == 1:
+        at, kind, body = events[0]
+        session.execute(
+            "INSERT INTO event SELECT ?, COALESCE(max(seq), 0) + 1, ?, ?, ? FROM event WHERE execution_id=?",
+            exec_id, at, kind, values.to_json(body), exec_id,
+        )  # fmt: skip
+        return
     seq = int(session.value("SELECT max(seq) FROM event WHERE execution_id=?", exec_id) or 0)
     for at, kind, body in events:
         seq += 1

@@ -6,8 +6,10 @@ Start and end are epoch numbers; the constructors take aware datetimes as well.
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from datetime import UTC, datetime
-from typing import ClassVar
+from types import MappingProxyType
+from typing import Any, ClassVar
 
 from raa.planning.rule import KINDS, UNITS, WALL_UNITS, Rule
 from raa.planning.words import moment_text, words
@@ -43,6 +45,8 @@ class Schedule:
     nextDue: float | None = None
     #: set by `readSchedules()`: the service method it calls
     method: str = "doTask"
+    #: set by `readSchedules()`: the stored policy's values
+    policy: Mapping[str, Any] = MappingProxyType({})
 
     def __init__(self, start: Moment = None, end: Moment = None) -> None:
         self.start = _epoch(start)

@@ -145,11 +145,16 @@ class rAAWebPlugin:
         """Make this the only recurring schedule of a method, or none with None; return its id or 0.
 
         `keep(schedId)` stores what belongs to the id before anything can be due. Takes the options of `schedule`.
+        What an administrator set on the old one's page stays: its policies, under those given here, and its time limit.
         """
         require_write("Scheduling")
-        old = [row["schedId"] for row in self._raa.service.schedules(self.pluginId) if row["method"] == method]
+        rows = [row for row in self._raa.service.schedules(self.pluginId) if row["method"] == method]
+        old = [row["schedId"] for row in rows]
         new = 0
         if sched is not None:
+            for row in [row for row in rows if not row["broken"]][-1:]:
+                options["policy"] = {**row["policy"], **(options.get("policy") or {})}
+                options.setdefault("timeout", row["timeout"])
             new = self.schedule(sched, commit=False, method=method, **options)
             if keep is not None:
                 keep(new)
@@ -179,7 +184,7 @@ class rAAWebPlugin:
         return self._raa.service.unschedule(int(schedId), self.pluginId)
 
     def readSchedules(self) -> list[Schedule]:
-        """Return the plugin's live schedules as Schedule objects, each with `schedId`, `nextDue`, `method`.
+        """Return the plugin's live schedules as Schedule objects, each with `schedId`, `nextDue`, `method`, `policy`.
 
         One that cannot be used any more is left out; the Schedule page shows it.
         """
@@ -191,6 +196,7 @@ class rAAWebPlugin:
             schedule.schedId = row["schedId"]
             schedule.nextDue = row["next_due"]
             schedule.method = row["method"]
+            schedule.policy = row["policy"]
             found.append(schedule)
         return found
 

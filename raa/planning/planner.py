@@ -6,7 +6,7 @@ Nothing that was due goes unaccounted for: the `covers` of a plan's fires add up
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 
 from raa.planning.blackout import Blackout, closed_until
@@ -30,6 +30,8 @@ class Fire:
     covers: int = 1
     #: when a queued one may start, where that is later than `due`
     begin: datetime | None = None
+    #: what dropped it ("late", "overlap", "blackout"), or has it begin later ("delay", "blackout")
+    cause: str = field(default="", compare=False)
 
 
 @dataclass(frozen=True, slots=True)
@@ -84,23 +86,26 @@ def decide(
 
     fires: list[Fire] = []
     if too_old:
-        fires += _dropped(rule, next_due, too_old, "missed", _window_reason(policy, next_due, now))
+        fires += _dropped(rule, next_due, too_old, "missed", _window_reason(policy, next_due, now), "late")
     if older := rest - wanted:
         begin = _after_old(rule, next_due, now, policy.window) if too_old else next_due
         if policy.catch_up == "one":
-            state, reason = blocked or ("merged", f"merged into the run of {moment_text(latest, rule.zone)}")
+            into = f"merged into the run of {moment_text(latest, rule.zone)}"
+            state, reason, cause = blocked or ("merged", into, "late")
         else:
-            state, reason = "missed", _missed_reason(policy, wanted, begin, now)
-        fires += _dropped(rule, begin, older, state, reason)
+            state, reason, cause = "missed", _missed_reason(policy, wanted, begin, now), "late"
+        fires += _dropped(rule, begin, older, state, reason, cause)
     if blocked:
         fires += _dropped(rule, chosen[0], wanted, *blocked)
     else:
         for n, due in enumerate(chosen):
             then = chosen[n + 1] if n + 1 < len(chosen) else following.due if following is not None else None
             begin = delayed(sched_id, due, policy.delay, then) if policy.delay else due
+            cause = "delay" if begin > due else ""
             if blackouts or policy.blackouts:
-                begin = closed_until((*blackouts, *policy.closed), max(begin, now)) or begin
-            fires.append(Fire(due, "queued", _late_reason(due, now, grace), 1, begin if begin > due else None))
+                opens = closed_until((*blackouts, *policy.closed), max(begin, now))
+                begin, cause = (opens, "blackout") if opens else (begin, cause)
+            fires.append(Fire(due, "queued", _late_reason(due, now, grace), 1, begin if begin > due else None, cause))
 
     if left is not None and not blocked and wanted >= left:
         return Plan(tuple(fires), None)
@@ -140,18 +145,19 @@ def _chosen(rule: Rule, next_due: datetime, now: datetime, total: int, wanted: i
     return found[::-1]
 
 
-def _blocked(rule: Rule, policy: Policy, unfinished: int, closed: datetime | None) -> tuple[str, str] | None:
+def _blocked(rule: Rule, policy: Policy, unfinished: int, closed: datetime | None) -> tuple[str, str, str] | None:
+    """Return state, reason and cause where nothing of what is due may run."""
     if closed is not None:
         until = f"the blackout until {moment_text(closed, rule.zone)}"
         if policy.catch_up == "none":
-            return "skipped", f"it fell into {until}"
+            return "skipped", f"it fell into {until}", "blackout"
         if policy.catch_up == "one" and unfinished:
-            return "merged", f"merged into the run that {until} holds up"
+            return "merged", f"merged into the run that {until} holds up", "blackout"
         return None
     if policy.overlap == "skip" and unfinished > 0:
-        return "skipped", "the run before had not ended"
+        return "skipped", "the run before had not ended", "overlap"
     if policy.overlap == "queue" and unfinished >= 2:
-        return "merged", "merged into the run that was already waiting"
+        return "merged", "merged into the run that was already waiting", "overlap"
     return None
 
 
@@ -160,13 +166,14 @@ def _after_old(rule: Rule, next_due: datetime, now: datetime, window: float | No
     return first.due if first is not None else next_due
 
 
-def _dropped(rule: Rule, begin: datetime, count: int, state: str, reason: str) -> list[Fire]:
+def _dropped(rule: Rule, begin: datetime, count: int, state: str, reason: str, cause: str) -> list[Fire]:
     """Make the rows for `count` occurrences from `begin` on: one each, or a single one that says how many."""
     if count > ROWS:
-        return [Fire(begin, state, f"{reason}, and {count - 1:,} more", count)]
+        return [Fire(begin, state, f"{reason}, and {count - 1:,} more", count, cause=cause)]
     if not count:
         return []
-    return [Fire(due, state, reason) for due in (begin, *(one.due for one in upcoming(rule, begin, count - 1)))]
+    dues = (begin, *(one.due for one in upcoming(rule, begin, count - 1)))
+    return [Fire(due, state, reason, cause=cause) for due in dues]
 
 
 def _window_reason(policy: Policy, due: datetime, now: datetime) -> str:

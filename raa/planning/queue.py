@@ -27,6 +27,11 @@ class Waiting(Protocol):
     def holds(self) -> frozenset[str]: ...
 
 
+def held(resource: str, sched_id: int, alone: bool) -> frozenset[str]:
+    """Return what no other run may hold meanwhile: its resource, and its schedule where its runs go one by one."""
+    return frozenset(filter(None, (resource, f"schedule {sched_id}" if alone else "")))
+
+
 class Queue:
     """Runs that wait and runs that have a place; not safe for several threads without a lock."""
 

@@ -128,6 +128,11 @@ class Engine:
     def schedules(self, plugin: str = "") -> list[Values]:
         return self.history.schedules(plugin)
 
+    def find_schedules(
+        self, plugins: Sequence[str] | None = None, *, waiting: bool = False, limit: int, offset: int = 0
+    ) -> list[Values]:
+        return self.history.find_schedules(plugins, waiting=waiting, limit=limit, offset=offset)
+
     def status(self, *, sched_id: int = 0, exec_id: int = 0) -> Values:
         return self.history.execution(exec_id) if exec_id else self.history.status(sched_id)
 
@@ -150,6 +155,12 @@ class Engine:
 
     def last_of(self, sched_id: int) -> Values | None:
         return self.joblist.last_of(sched_id)
+
+    def occurrences(self, sched_id: int, limit: int = 20) -> list[Values]:
+        return self.joblist.occurrences(sched_id, limit)
+
+    def results(self, since: float, until: float, plugins: Sequence[str] | None = None) -> list[Values]:
+        return self.joblist.results(since, until, None if plugins is None else list(plugins))
 
     def retry(self, exec_id: int, who: str) -> Values:
         return self._enqueued(self.control.retry(exec_id, who, self.clock.now().timestamp()))

@@ -100,16 +100,21 @@ class Runner:
         self.dispatch()
 
     def dispatch(self) -> None:
-        """Start what waits, as far as there are places."""
-        if getattr(self._dispatching, "on", False):
-            return  # the loop below is at it further up, on this thread
-        self._dispatching.on = True
+        """Start what waits, as far as there are places; whoever frees one or adds a run calls this."""
+        here = self._dispatching
+        if getattr(here, "on", False):
+            here.again = True  # the loop below is at it further up, on this thread
+            return
+        here.on = here.again = True
         try:
-            while batch := self._takeable():
-                if not self._claim(batch):
+            while here.again:
+                batch = self._takeable()
+                # no further turn for what others do meanwhile: a worker that is given a run here is to begin it
+                here.again = len(batch) == BATCH
+                if batch and not self._claim(batch):
                     return
         finally:
-            self._dispatching.on = False
+            here.on = False
 
     def _takeable(self) -> list[Run]:
         batch: list[Run] = []

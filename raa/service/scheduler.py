@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import logging
 import threading
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from datetime import UTC, datetime, timedelta
 
 from raa import values
@@ -72,21 +72,28 @@ class Scheduler:
             except Exception as error:
                 log.exception("%s: schedule %d cannot be used and is put aside", row["plugin"], row["id"])
                 self.ledger.set_broken(row["id"], str(error) or type(error).__name__)
-        granted: list[Job] = []
+        granted: dict[tuple[int, float], Job | None] = {}
 
         def grant(job: Job) -> bool:
-            if not self.runner.reserve(job.lane, job.holds):
-                return False
-            granted.append(job)
-            return True
+            """Answer the same when it is asked again: the transaction may be carried out twice."""
+            key = job.sched_id, job.due
+            if key not in granted:
+                granted[key] = job if self.runner.reserve(job.lane, job.holds) else None
+            return granted[key] is not None
 
         try:
             jobs = self.ledger.fire(plans, now.timestamp(), self.runner.pool.mark, grant)
         except BaseException:
-            for job in granted:
-                self.runner.release(job.lane, job.holds)
+            self._release(granted.values())
             raise
+        for job in jobs:
+            granted.pop((job.sched_id, job.due), None)
+        self._release(granted.values())
         self.runner.take_in(jobs)
+
+    def _release(self, granted: Iterable[Job | None]) -> None:
+        for job in filter(None, granted):
+            self.runner.release(job.lane, job.holds)
 
     def _plan(self, row: Row, now: datetime, blackouts: Sequence[Blackout]) -> Plan:
         key = row["rule"], row["policy"]
@@ -96,7 +103,7 @@ class Scheduler:
                 self._read.clear()
             rule = Rule.from_values(values.from_json(row["rule"]))
             known = self._read[key] = rule, Policy.from_values(values.from_json(row["policy"]))
-        values.from_json(row["args"])  # what cannot be read is no reason to stop the others later
+        row["given"] = values.from_json(row["args"])  # what cannot be read is no reason to stop the others later
         due = datetime.fromtimestamp(row["next_due"], UTC)
         return decide(*known, due, now, row["unfinished"], row["runs"], sched_id=row["id"], blackouts=blackouts)
 

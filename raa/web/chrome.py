@@ -26,7 +26,7 @@ GROUPS = ("Maintenance", "Configuration", "Access", "Add-ons")
 TOP = (
     ("Dashboard", "/", "gauge", "home overview status health attention"),
     ("Jobs", "/jobs", "list-checks", "runs history log results failed tasks"),
-    ("Schedule", "/schedule", "calendar", "schedules timetable recurring cron when"),
+    ("Schedule", "/schedule", "calendar", "schedules timetable recurring cron when calendar month blackouts pause"),
 )
 PLUGINS = ("Plugins", "/plugins", "puzzle", "modules extensions routes roles")
 

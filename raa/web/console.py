@@ -30,10 +30,11 @@ from raa.web.jobpages import JobPages
 from raa.web.jobview import JobViews
 from raa.web.mounting import Route, routes
 from raa.web.pages import Pages
+from raa.web.pluginpages import PluginPages
 from raa.web.render import Renderer
 from raa.web.request import Request
 from raa.web.rootmethods import RootMethods
-from raa.web.schedulepages import PluginPages, SchedulePages
+from raa.web.schedulesite import ScheduleSite
 from raa.web.static import Static
 from raa.web.streams import Streams
 from raa.web.tree import PublicNames, RootController
@@ -84,7 +85,7 @@ class Console:
         )  # fmt: skip
         self.dashboard = Dashboard(frame)
         self.jobs = JobPages(frame, self.streams)
-        self.schedules = SchedulePages(frame)
+        self.schedules = ScheduleSite(frame)
         self.plugins = PluginPages(frame, self.routes)
         self.xmlrpc = XmlRpc(self.door, self.gate, self.routes, config.typed("web.localhost_open", list, []))
         self.root = RootMethods(service, self.registry, self.notices, clock, zone)

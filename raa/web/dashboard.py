@@ -8,8 +8,8 @@ from datetime import UTC, datetime
 from raa.constants import UNFINISHED
 from raa.identity import Acting, Identity, acting_as
 from raa.lib import moments
+from raa.lib.schedulepreview import sentence
 from raa.planning.rule import Rule
-from raa.planning.words import words
 from raa.protocols import Values
 from raa.web.answers import Answer
 from raa.web.frame import Frame, required
@@ -68,19 +68,16 @@ class Dashboard:
 
     def _upcoming(self, identity: Identity) -> list[Values]:
         frame = self._frame
-        rows = [
-            row
-            for row in frame.service.schedules()
-            if row["next_due"] and not row["broken"] and frame.may_see(identity, row["plugin"])
-        ]
+        found = frame.service.find_schedules(frame.visible(identity), waiting=True, limit=20)
+        rows = [row for row in found if not row["broken"]]
         now = frame.chrome.clock.now()
         return [
             {
-                "title": frame.chrome.name(row["plugin"], row["method"]), "href": f"{row['plugin']}/index",
-                "words": words(Rule.from_values(row["rule"])),
+                "title": frame.chrome.name(row["plugin"], row["method"]), "href": f"/schedule/{row['schedId']}",
+                "words": sentence(Rule.from_values(row["rule"]), frame.chrome.zone),
                 "when": moments.moment(datetime.fromtimestamp(row["next_due"], UTC), frame.chrome.zone, now),
             }
-            for row in sorted(rows, key=lambda row: float(row["next_due"]))[:5]
+            for row in rows[:5]
         ]  # fmt: skip
 
 

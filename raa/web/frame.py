@@ -74,10 +74,13 @@ class Frame:
 
     def confirm(
         self, request: Request, visitor: Visitor, *, heading: str, text: str, action: str, verb: str, back: str,
-        current: str,
+        current: str, danger: bool = False,
     ) -> Answer:  # fmt: skip
         """Show the page that a link to an action turns into."""
-        data = {"heading": heading, "text": text, "action": action, "fields": {}, "verb": verb, "back": back}
+        data = {
+            "heading": heading, "text": text, "action": action, "fields": {}, "verb": verb, "back": back,
+            "danger": danger,
+        }  # fmt: skip
         return self.pages.show("confirm.html", self.pages.ui(request, visitor, heading, current), data)
 
 
@@ -93,3 +96,9 @@ def number_of(text: str, what: str) -> int:
     if not text.isascii() or not text.isdigit() or len(text) > 15:
         raise ItemNotFound(f"There is no {what} {text[:50]}.")
     return int(text)
+
+
+def page_of(request: Request) -> int:
+    """Return the number of the page of a list that the query string names, 1 for none and for nonsense."""
+    text = str(request.params.get("page", "1"))
+    return max(1, int(text)) if text.isascii() and text.isdigit() and len(text) < 7 else 1

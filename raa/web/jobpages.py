@@ -15,7 +15,7 @@ from raa.db.joblist import RESULTS
 from raa.protocols import Values
 from raa.rpath_error import InvalidInput, NotAllowed
 from raa.web.answers import Answer
-from raa.web.frame import Frame, number_of, required
+from raa.web.frame import Frame, number_of, page_of, required
 from raa.web.gate import Visitor
 from raa.web.pages import refresh_of
 from raa.web.request import Request
@@ -47,8 +47,7 @@ class JobPages:
         filters = self._filters(chosen, frame.visible(identity))
         if request.params.get("format") == "csv":
             return _csv(frame.service.jobs(filters, EXPORT), frame)
-        text = str(request.params.get("page", "1"))
-        page = max(1, int(text)) if text.isascii() and text.isdigit() and len(text) < 7 else 1
+        page = page_of(request)
         rows = frame.service.jobs(filters, PER_PAGE + 1, (page - 1) * PER_PAGE)
 
         def link(number: int) -> str:
@@ -109,13 +108,33 @@ class JobPages:
         row = frame.views.row(status)
         others = [one for one in frame.service.attempts(status["execId"]) if one != status["execId"]]
         facts: list[tuple[str, Any]] = [
-            ("Job", str(status["execId"])), ("Schedule", str(status["schedId"])), ("Plugin", status["plugin"]),
+            ("Job", str(status["execId"])), ("Schedule", self._schedule(status)), ("Plugin", status["plugin"]),
             ("Method", status["method"]), ("Given", _shown(status["args"])),
             ("Started", row["started"]), ("Took", row["took"] or "–"), ("Started by", _who(status["by"])),
-            ("Attempt", f"{status['attempt']}" + (f"; the others: {_jobs(others)}" if others else "")),
+            ("Due", frame.views.due(status)), ("Why late", self._late(status)),
+            ("Attempt", self._attempt(status) + (f"; the others: {_jobs(others)}" if others else "")),
             ("Result", status["word"] + (f": {row['message']}" if row["message"] else "")),
         ]  # fmt: skip
         return [fact for fact in facts if fact[1] not in ("", None)]
+
+    def _schedule(self, status: Values) -> Values | str:
+        sched_id = status["schedId"]
+        return str(sched_id) if status["scheduled_kind"] == "call" else {
+            "href": f"/schedule/{sched_id}", "text": f"Schedule {sched_id}",
+        }  # fmt: skip
+
+    def _attempt(self, status: Values) -> str:
+        """Say which attempt at its due time a run is, and of how many where the schedule tries again by itself."""
+        policy = self._frame.service.schedule(status["schedId"])["policy"]
+        retries = policy.get("retries", 0) if isinstance(policy, dict) else 0
+        if not isinstance(retries, int) or retries < 1:
+            return str(status["attempt"])
+        return f"{status['attempt']} of {max(retries + 1, status['attempt'])}"
+
+    @staticmethod
+    def _late(status: Values) -> str:
+        reason = status["reason"]
+        return values.printable(reason) if reason.startswith("caught up") else ""
 
     def events(self, request: Request, visitor: Visitor, number: str) -> Answer:
         """Stream a job's events; 503 with Retry-After when too many streams are open (the page polls then)."""

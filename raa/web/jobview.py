@@ -48,7 +48,7 @@ class JobViews:
         step = len(steps) if state in ("succeeded", "warnings") else progress.get("step")
         message = status["statusmsg"] or ("Starting" if state == "running" else "")
         if state == "queued":
-            message = "Waiting for other runs to end"
+            message = self._waiting(exec_id)
         return {
             "execId": exec_id, "schedId": status["schedId"], "plugin": status["plugin"],
             "title": _TITLES.get(state, "{}").format(name), "state": state, "word": status["word"],
@@ -64,6 +64,24 @@ class JobViews:
             "cancel": f"/jobs/{exec_id}/cancel",
         }  # fmt: skip
 
+    def _waiting(self, exec_id: int) -> str:
+        """Say what a run waits for: a time, something that another run uses, or a place."""
+        found = self._service.waits_for(exec_id)
+        if found is None:  # it has just been given a place
+            return "About to start"
+        kind, what = found
+        if kind == "time":
+            moment = self._moment(float(what)) or {}
+            return f"Waiting until {moment['text'].removeprefix('today, ')}"
+        if kind == "hold":
+            # a schedule holds itself, so that its runs never overlap
+            return (
+                "Waiting for the run before it"
+                if str(what).startswith("schedule ")
+                else f"Waiting for {what} to be free"
+            )
+        return f"Waiting for {int(what)} running" if int(what) else "About to start"
+
     def row(self, status: Values) -> Values:
         """Return a line of a job list."""
         started, ended = status["started"], status["ended"]
@@ -75,6 +93,10 @@ class JobViews:
             "took": moments.span(ended - started) if ended and started else "",
             "by": status["by"], "message": printable(status["statusmsg"]),
         }  # fmt: skip
+
+    def due(self, status: Values) -> dict[str, str] | None:
+        """Return when a run was due, for one that a schedule brought about."""
+        return self._moment(status["due"]) if status["kind"] == "scheduled" else None
 
     def _moment(self, at: float | None) -> dict[str, str] | None:
         if at is None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from datetime import UTC, datetime
 from typing import Any
 
 from raa.authorization import NotAnonymous, PermissionPresent
@@ -10,7 +11,7 @@ from raa.planning.rule import Rule
 from raa.planning.spec import planned
 from raa.planning.words import words
 from raa.protocols import Service, Values
-from raa.rpath_error import InvalidInput, ItemNotFound
+from raa.rpath_error import InvalidInput, ItemNotFound, NotAllowed
 from raa.values import printable
 from raa.web.markers import expose, require
 
@@ -70,6 +71,27 @@ class ScheduleMethods:
         """End a schedule for good; its history stays. False if it had ended."""
         require_write("Ending a schedule")
         return self._service.end(_number(schedId))
+
+    @expose(allow_json=True, allow_xmlrpc=True)
+    @require(NotAnonymous())
+    def scheduleOccurrences(self, schedId: int, limit: int = 20) -> list[Values]:
+        """List what became of a schedule's due times, newest first, also of those at which nothing ran."""
+        row = self._service.schedule(_number(schedId))
+        if not self._may_see(row["plugin"]):
+            raise NotAllowed("This schedule belongs to a plugin that you have no role for.")
+        if isinstance(limit, bool) or not isinstance(limit, int) or not 1 <= limit <= 1000:
+            raise InvalidInput(problems={"limit": "limit is a number from 1 to 1000."})
+        return [
+            {
+                "due": datetime.fromtimestamp(one["due"], UTC).isoformat(timespec="seconds").replace("+00:00", "Z"),
+                "kind": one["kind"], "state": one["state"], "reason": printable(one["reason"]),
+                "covers": one["covers"], "execId": one["exec_id"], "attempts": one["attempts"],
+            }
+            for one in self._service.occurrences(row["schedId"], limit)
+        ]  # fmt: skip
+
+    def _may_see(self, plugin: str) -> bool:
+        raise NotImplementedError
 
     @expose(allow_json=True, allow_xmlrpc=True)
     @require(NotAnonymous())

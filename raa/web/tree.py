@@ -172,7 +172,7 @@ class RootController(Node):
         self.setup = leaf(console.entrance.setup)
         self.logout = leaf(page(console.entrance.logout))
         self.jobs = Handler(console, page(self._jobs))
-        self.schedule = Handler(console, page(self._schedule))
+        self.schedule = Handler(console, page(console.schedules.serve))
         self.plugins = leaf(page(console.plugins.page))
         self.static = Handler(console, lambda request, *path: self._static(request, path))
         self.xmlrpc = Handler(console, self._xmlrpc, with_json=False)
@@ -212,13 +212,6 @@ class RootController(Node):
         if visitor.door == "cookie" and request.wants == "json":
             self._console.gate.check_write(request, visitor)
         return shown(request, visitor, number)
-
-    def _schedule(self, request: Request, visitor: Visitor, *path: str) -> Answer:
-        if not path:
-            return self._console.schedules.page(request, visitor)
-        if len(path) != 2:
-            raise ItemNotFound("A schedule has no such page.")
-        return self._console.schedules.act(request, visitor, *path)
 
     def _static(self, request: Request, path: tuple[str, ...]) -> Answer:
         return self._file(self._console.static, request, path)

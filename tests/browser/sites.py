@@ -47,7 +47,18 @@ def full_site(folder: Path) -> Iterator[Site]:
             "timeDayMonth": 1,
             "days": "mon,thu",
         }
-        client.call("/backup/Backup/prefsSave", fields)
+        weekly = client.call("/backup/Backup/prefsSave", fields).json()["schedId"]
+        often = client.call(
+            "/updates/Updates/saveSchedule", {"freq": "interval", "every": 15, "unit": "minutes"}
+        ).json()
+        paused = client.call(
+            "/updates/Updates/saveSchedule", {"what": "apply", "freq": "daily", "time": "02:30"}
+        ).json()["schedId"]  # fmt: skip
+        client.call("/schedulePause", {"schedId": paused, "note": "until the new disk is in"})
+        client.call(
+            "/setBlackouts", {"blackouts": [{"begin": "22:00", "end": "06:00", "days": ["sat"], "name": "Night"}]}
+        )
+        broken = broken_schedule(app, often["schedId"])
         for job in jobs:
             wait_for(lambda job=job: ended(client, job["schedId"]), 30, "the jobs")
         # one that is still running, and one that waits for it
@@ -66,6 +77,12 @@ def full_site(folder: Path) -> Iterator[Site]:
             "backup with job": (f"/backup/Backup/index?job={jobs[-1]['execId']}", 200),
             **{f"job {job['execId']}": (f"/jobs/{job['execId']}", 200) for job in jobs},
             "set-up is closed": ("/setup", 403),
+            "schedules": ("/schedule", 200), "schedule": (f"/schedule/{weekly}", 200),
+            "edit": (f"/schedule/{weekly}/edit", 200), "many a day": (f"/schedule/{often['schedId']}", 200),
+            "paused": (f"/schedule/{paused}", 200), "broken": (f"/schedule/{broken}", 200),
+            "mend": (f"/schedule/{broken}/edit", 200), "end": (f"/schedule/{weekly}/end", 200),
+            "blackouts": ("/schedule/blackouts", 200), "own blackouts": (f"/schedule/{weekly}/blackouts", 200),
+            "calendar": ("/schedule/calendar", 200), "empty month": ("/schedule/calendar?month=2020-02", 200),
         }  # fmt: skip
         browser = Client(app.server.port)
         browser.log_in()
@@ -81,6 +98,18 @@ def full_site(folder: Path) -> Iterator[Site]:
         yield Site(app, public, private, cookies)
         Path(flag + "2").write_text("")
         wait_for(lambda: not app.engine.unfinished(), 20, "the runs to end")
+
+
+def broken_schedule(app: App, like: int) -> int:
+    """Store a schedule whose row nobody can read."""
+    with app.engine.ledger.database.write() as session:
+        session.execute(
+            "INSERT INTO schedule (task_id, method, args, kind, rule, policy, state, next_due, created, created_by, "
+            "resource, timeout, runs, note) SELECT task_id, method, args, kind, '{}', policy, 'broken', NULL, created, "
+            "created_by, resource, timeout, runs, 'A rule needs ''kind''.' FROM schedule WHERE id=?",
+            like,
+        )
+        return int(session.value("SELECT max(id) FROM schedule"))
 
 
 def ended(client: Client, sched_id: int) -> bool:

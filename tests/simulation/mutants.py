@@ -77,8 +77,8 @@ MUTANTS: dict[str, list[tuple[str, str, str]]] = {
     "merged without a word": [
         (
             "planning/planner.py",
-            "        fires += _dropped(rule, begin, older, state, reason)\n",
-            '        fires += _dropped(rule, begin, older, state, reason) if state != "merged" else []\n',
+            "        fires += _dropped(rule, begin, older, state, reason, cause)\n",
+            '        fires += _dropped(rule, begin, older, state, reason, cause) if state != "merged" else []\n',
         )
     ],
 }

@@ -14,6 +14,8 @@ from simulation.world import Crash, World, order, quiet
 #: zones with all that zones do: an hour, half an hour, at midnight, the other way round, none
 ZONES = ("UTC", "Europe/Berlin", "Australia/Lord_Howe", "Africa/Cairo", "Europe/Dublin", "America/New_York")
 DAY = 86_400.0
+#: no blackout that is drawn holds a run up for longer, with its attempts after that
+LONGEST_HOLD = 25 * DAY
 
 
 def play(seed: int, folder: Path, occurrences: int = 120) -> Kept:
@@ -25,6 +27,9 @@ def play(seed: int, folder: Path, occurrences: int = 120) -> Kept:
     with quiet(world):
         world.boot()
         lives: dict[int, Life] = {}
+        if dice.random() < 0.3:
+            assert world.engine is not None
+            world.engine.set_blackouts(blackouts_of(dice, start, days), "UTC")
         many = dice.randint(20, 60) if days < 90 else 20
         for _ in range(many):
             _add(world, dice, lives, days, occurrences / many)
@@ -36,7 +41,7 @@ def play(seed: int, folder: Path, occurrences: int = 120) -> Kept:
 
 
 def _settle(world: World) -> None:
-    """Stop all faults, end what a frozen process left, and give it an hour and the longest pause between attempts."""
+    """Stop all faults, end what a frozen process left, and give it time for what the last blackout holds up."""
     world.full, world.crashing, world.to_freeze = False, [], False
     until = world.clock.elapsed + 2 * DAY
     world.run(until)
@@ -48,7 +53,7 @@ def _settle(world: World) -> None:
     judged = world.judged
     for row in world.engine.schedules():
         world.engine.unschedule(row["schedId"], "/sim/Sim")
-    world.run(world.clock.elapsed + 3 * 3600)
+    world.run(world.clock.elapsed + LONGEST_HOLD)
     world.judged = judged
     world.disk.flush(world.engine.ledger.database)
 
@@ -79,7 +84,7 @@ def rule_of(dice: random.Random, now: datetime, days: float, wanted: float) -> d
     return {"zone": zone, "kind": "once", "start": (now + timedelta(days=dice.random() * days)).isoformat()}
 
 
-def policy_of(dice: random.Random) -> dict[str, Any]:
+def policy_of(dice: random.Random, now: datetime, days: float) -> dict[str, Any]:
     policy: dict[str, Any] = {"catch_up": dice.choice(["one", "one", "none", "all"])}
     policy["overlap"] = dice.choice(["skip", "queue", "allow", "allow"])
     if policy["catch_up"] == "all":
@@ -90,13 +95,32 @@ def policy_of(dice: random.Random) -> dict[str, Any]:
         policy["delay"] = dice.choice([10, 600])
     if dice.random() < 0.1:
         policy["window"] = dice.choice([3600, 50_000])
+    if dice.random() < 0.15:
+        policy["blackouts"] = blackouts_of(dice, now, days)
     return policy
+
+
+def blackouts_of(dice: random.Random, now: datetime, days: float) -> list[dict[str, Any]]:
+    """Draw one or two blackouts, of nights that may go on over midnight or of some days."""
+    found: list[dict[str, Any]] = []
+    for _ in range(dice.choice([1, 1, 2])):
+        zone = dice.choice(ZONES)
+        if dice.random() < 0.7:
+            begin, hours = dice.randrange(24), dice.choice([1, 3, 9])
+            end = f"{(begin + hours) % 24:02}:30"
+            found.append({"begin": f"{begin:02}:00", "end": end, "days": dice.randint(1, 127), "zone": zone})
+            continue
+        begins = (now + timedelta(days=dice.random() * days)).replace(tzinfo=None, microsecond=0)
+        ends = begins + timedelta(days=min(days / 4, 9) * dice.random(), hours=1)
+        moments = {"begin": begins.isoformat(), "end": ends.replace(microsecond=0).isoformat()}
+        found.append({**moments, "zone": zone})
+    return found
 
 
 def _add(world: World, dice: random.Random, lives: dict[int, Life], days: float, wanted: float) -> None:
     assert world.engine is not None
     now = world.clock.now()
-    rule, policy = rule_of(dice, now, days, wanted), policy_of(dice)
+    rule, policy = rule_of(dice, now, days, wanted), policy_of(dice, now, days)
     if dice.random() < 0.1 and rule["kind"] != "once":
         rule["max_runs"] = dice.randint(1, 5)
     resource = dice.choice(["", "", "disk"])

@@ -174,8 +174,8 @@ class World:
                 timeout=3600.0, call_timeout=60.0, bind=lambda plugin: {"plugin": plugin},
                 monotonic=self.clock.monotonic,
             )  # fmt: skip
-            scheduler = Scheduler(ledger, history, runner, self.clock)
-            self.engine = Engine(
+            scheduler = Scheduler(ledger, history, runner, self.clock, lambda: engine.current_blackouts())
+            self.engine = engine = Engine(
                 ledger=ledger, history=history, runner=runner, scheduler=scheduler, pool=pool, accounts=None,
                 clock=self.clock, config=Config(),
             )  # fmt: skip

@@ -9,7 +9,16 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from raa.calendar import days_in_month, missing_days, next_month, nth_weekday, resolve, to_wall, zone_info
+from raa.calendar import (
+    clock_changes,
+    days_in_month,
+    missing_days,
+    next_month,
+    nth_weekday,
+    resolve,
+    to_wall,
+    zone_info,
+)
 from raa.rpath_error import InvalidInput
 
 COUNT = settings(deadline=None, database=None, max_examples=20_000 if os.environ.get("RAA_SOAK") else 300)
@@ -166,3 +175,29 @@ def test_months_are_counted_over_the_turn_of_the_year():
     assert next_month(2026, 12) == (2027, 1)
     assert next_month(2026, 1, -1) == (2025, 12)
     assert next_month(2026, 11, 26) == (2029, 1)
+
+
+def test_clock_changes_are_found_to_the_second():
+    year = datetime(2026, 1, 1, tzinfo=UTC), datetime(2027, 1, 1, tzinfo=UTC)
+
+    assert clock_changes("Europe/Berlin", *year) == [
+        (datetime(2026, 3, 29, 1, tzinfo=UTC), datetime(2026, 3, 29, 2), datetime(2026, 3, 29, 3)),
+        (datetime(2026, 10, 25, 1, tzinfo=UTC), datetime(2026, 10, 25, 3), datetime(2026, 10, 25, 2)),
+    ]
+    assert [after - before for _, before, after in clock_changes("Australia/Lord_Howe", *year)] == [
+        timedelta(minutes=-30), timedelta(minutes=30),
+    ]  # fmt: skip
+    assert clock_changes("UTC", *year) == []
+
+
+@pytest.mark.parametrize("zone", ZONES)
+def test_no_clock_changes_between_those_that_are_found(zone):
+    begin, end = datetime(2024, 12, 31, tzinfo=UTC), datetime(2027, 1, 1, tzinfo=UTC)
+    changes = {at for at, _, _ in clock_changes(zone, begin, end)}
+
+    at, watched = begin, set()
+    while at < end:
+        before, at = shown(at, zone) - at.replace(tzinfo=None), at + QUARTER
+        if shown(at, zone) - at.replace(tzinfo=None) != before:
+            watched.add(at)
+    assert changes == watched

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import signal
 import sqlite3
 import threading
 
@@ -150,3 +151,87 @@ def test_those_who_wait_are_told_also_when_rolling_back_fails_and_nobody_is_kept
     other.join(10)
     assert not other.is_alive(), "what was left open does not keep it out"
     assert stored(numbers) == [3]
+
+
+def test_who_is_done_waits_for_no_further_commit(numbers) -> None:
+    go, ended = [threading.Event() for _ in range(3)], []
+    threads = []
+
+    def begin(name: str, gate: threading.Event | None, waiting: int) -> None:
+        def work(session) -> None:
+            if gate is not None:
+                assert gate.wait(10)
+
+        def call() -> None:
+            numbers.run(work)
+            ended.append(name)
+
+        threads.append(threading.Thread(target=call))
+        threads[-1].start()
+        wait_for(lambda: len(numbers._commits._queue) == waiting, 10, f"{name} to wait")
+
+    begin("first", go[0], 0)
+    begin("leads the second", go[1], 1)
+    begin("goes with it", None, 2)
+    go[0].set()
+    wait_for(lambda: not numbers._commits._queue, 10, "the second commit to begin")
+    begin("third", go[2], 1)
+    go[1].set()
+
+    wait_for(lambda: "goes with it" in ended, 10, "who is done to go on while the third goes on")
+    assert "third" not in ended
+    go[2].set()
+    for thread in threads:
+        thread.join(10)
+    assert len(ended) == 4
+
+
+def test_who_hears_of_a_write_may_write(numbers) -> None:
+    heard = []
+    numbers.soon(lambda session: 1, lambda result, error: heard.append(add(numbers, 5)))
+
+    wait_for(lambda: heard, 10, "the word")
+    assert stored(numbers) == [5]
+
+
+def test_a_failure_of_the_file_is_told_to_whom_it_may_concern_and_ends_nothing(numbers, tmp_path) -> None:
+    heard = []
+    shipped = numbers._commits._connect
+
+    def broken():
+        raise sqlite3.OperationalError("disk I/O error")
+
+    numbers._commits._connect = broken
+    numbers.soon(lambda session: 1, lambda result, error: heard.append(error))
+    wait_for(lambda: heard, 10, "the word")
+    with pytest.raises(sqlite3.OperationalError, match="disk I/O"):
+        add(numbers, 1)
+    numbers._commits._connect = shipped
+    numbers.soon(lambda session: 2, lambda result, error: heard.append(result))
+    wait_for(lambda: heard[1:] == [2], 10, "the thread to go on")
+    assert add(numbers, 3)
+    assert stored(numbers) == [3]
+
+
+def test_who_is_interrupted_while_waiting_holds_up_nobody(numbers) -> None:
+    go = threading.Event()
+    first = threading.Thread(target=lambda: numbers.run(lambda session: go.wait(10)))
+    first.start()
+    wait_for(lambda: not numbers._commits._queue, 10, "the first commit")
+    timer = threading.Timer(0.2, signal.raise_signal, [signal.SIGUSR1])
+
+    def interrupt(*_args: object) -> None:
+        raise KeyboardInterrupt
+
+    before = signal.signal(signal.SIGUSR1, interrupt)
+    timer.start()
+    try:
+        with pytest.raises(KeyboardInterrupt):
+            add(numbers, 1)
+    finally:
+        signal.signal(signal.SIGUSR1, before)
+    go.set()
+    first.join(10)
+
+    assert add(numbers, 2)
+    assert stored(numbers)[-1] == 2

@@ -13,12 +13,13 @@ from raa.db.schedule import (
     INTERVAL_SECONDS,
     ScheduleInterval,
     ScheduleMonthlyAbsolute,
+    ScheduleMonthlyRelative,
     ScheduleNow,
     ScheduleOnce,
     ScheduleWeekly,
     freeze,
 )
-from raa.lib.scheduleform import classic, parse, values
+from raa.lib.scheduleform import classic, expressible, parse, values
 from raa.planning.occurrences import next_after, upcoming
 from raa.planning.words import words
 from raa.rpath_error import InvalidInput
@@ -94,6 +95,31 @@ ACCEPTED = [
         ["2026-12-01 02:30", "2026-12-04 02:30"],
     ),
     (
+        {"freq": "interval", "every": 3, "unit": "days", "date": "2026-11-20", "time": "02:30"},
+        "Every 3 days at 02:30, counted from 20 Nov 2026",
+        ["2026-11-26 02:30", "2026-11-29 02:30"],
+    ),
+    (
+        {"freq": "interval", "every": 2, "unit": "weeks", "date": "2026-11-27", "time": "02:30"},
+        "Every 2 weeks on Friday at 02:30, counted from 27 Nov 2026",
+        ["2026-11-27 02:30", "2026-12-11 02:30"],
+    ),
+    (
+        {"freq": "monthly", "mday": "31", "short": "skip", "time": "02:00"},
+        "On day 31 of every month at 02:00 (skips shorter months)",
+        ["2026-12-31 02:00", "2027-01-31 02:00", "2027-03-31 02:00"],
+    ),
+    (
+        {"freq": "daily", "time": "02:30", "starts": "2026-12-01", "ends": "2026-12-02"},
+        "Every day at 02:30, until 2 Dec 2026, 23:59",
+        ["2026-12-01 02:30", "2026-12-02 02:30"],
+    ),
+    (
+        {"freq": "weekly", "day": "fri", "time": "03:30", "zone": "asia/tokyo", "runs": "7"},
+        "Every Friday at 03:30, at most 7 runs",
+        ["2026-11-27 03:30", "2026-12-04 03:30"],
+    ),
+    (
         {"freq": "once", "date": "2026-11-28", "time": "02:00"},
         "Once on Sat 28 Nov 2026 at 02:00",
         ["2026-11-28 02:00"],
@@ -139,7 +165,12 @@ REFUSED = [
     ({"freq": "interval", "every": "99999", "unit": "days", "time": "02:30"}, {"every"}),
     ({"freq": "interval", "every": "5", "unit": "years"}, {"unit"}),
     ({"freq": "interval", "every": "x", "unit": "days", "time": ""}, {"every", "time"}),
-    ({"freq": "interval", "every": "1", "unit": "days", "date": "2026-11-20", "time": "02:30"}, {"date"}),
+    ({"freq": "interval", "every": "1", "unit": "days", "date": "1066-10-14", "time": "02:30"}, {"date"}),
+    ({"freq": "daily", "time": "02:30", "zone": "Europe/Atlantis"}, {"zone"}),
+    ({"freq": "daily", "time": "02:30", "ends": "2026-11-24"}, {"ends"}),
+    ({"freq": "daily", "time": "02:30", "starts": "2026-12-24", "ends": "2026-12-23"}, {"ends"}),
+    ({"freq": "daily", "time": "02:30", "starts": "soon", "runs": "0"}, {"starts", "runs"}),
+    ({"freq": "monthly", "mday": "31", "short": "never", "time": "02:30"}, {"short"}),
     ({"freq": "once", "date": "2026-11-24", "time": "10:00"}, {"time"}),
     ({"freq": "once", "date": "2026-11-23", "time": "23:59"}, {"date"}),
     ({"freq": "once", "date": "", "time": ""}, {"date", "time"}),
@@ -201,7 +232,7 @@ def test_a_filled_form_sent_back_means_the_same(fields, sentence, runs):
 
 @COUNT
 @given(
-    st.sampled_from([fields for fields, _, _ in ACCEPTED if fields["freq"] != "once"]),
+    st.sampled_from([fields for fields, _, _ in ACCEPTED if fields["freq"] != "once" and "ends" not in fields]),
     st.datetimes(datetime(2027, 1, 1), datetime(2030, 1, 1), timezones=st.just(UTC)),
     st.integers(0, 23),
     st.integers(0, 59),
@@ -236,6 +267,17 @@ def test_a_single_run_shows_its_own_date_also_when_it_is_over():
     filled = values(ScheduleOnce(NOW), NOW + timedelta(days=9), ZONE)
 
     assert (filled["freq"], filled["date"], filled["time"]) == ("once", "2026-11-24", "10:00")
+
+
+@pytest.mark.parametrize("fields", [fields for fields, _, _ in ACCEPTED])
+def test_what_the_form_says_it_can_say_again(fields):
+    later = NOW + timedelta(minutes=1)
+    assert expressible(freeze(parse(fields, NOW, ZONE), NOW, ZONE), later)
+
+
+def test_seconds_and_fifth_weekdays_are_beyond_the_form():
+    assert not expressible(freeze(ScheduleInterval(NOW, None, 90, INTERVAL_SECONDS), NOW, ZONE), NOW)
+    assert not expressible(freeze(ScheduleMonthlyRelative(NOW, None, 5, 0), NOW, ZONE), NOW)
 
 
 @pytest.mark.parametrize(

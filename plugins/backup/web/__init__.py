@@ -8,9 +8,8 @@ from urllib.parse import urlencode
 import raa.web
 from raa.authorization import LocalhostOnly
 from raa.lib import scheduleform
-from raa.lib.schedulepreview import form_preview
+from raa.lib.schedulepreview import form_preview, sentence
 from raa.modules.raawebplugin import rAAWebPlugin
-from raa.planning.preview import preview
 from raaplugins.backup.web import restoreview, view
 from raaplugins.backup.web.table import BackupSchedules
 
@@ -62,12 +61,13 @@ class Backup(rAAWebPlugin):
     @raa.web.expose(allow_json=True, redirect="index")
     def saveSchedule(
         self, freq="off", day=(), mode="abs", mday="", nth="", wday="", every="", unit="", date="", time="",
-        action="save",
+        action="save", short="", zone="", starts="", ends="", runs="",
     ):  # fmt: skip
         """Set the schedule from the editor's form."""
         fields = {
             "freq": freq, "day": day, "mode": mode, "mday": mday, "nth": nth, "wday": wday, "every": every,
-            "unit": unit, "date": date, "time": time,
+            "unit": unit, "date": date, "time": time, "short": short, "zone": zone, "starts": starts, "ends": ends,
+            "runs": runs,
         }  # fmt: skip
         sched = scheduleform.parse(fields, self.now(), self.zone)
         if action == "preview":  # the Preview button of a browser without JavaScript
@@ -84,8 +84,8 @@ class Backup(rAAWebPlugin):
         schedId = self.replaceSchedule(
             sched, resource=RESOURCE, keep=lambda new: self.table.save(new, user, now)
         )  # fmt: skip
-        sentence = preview(self.frozen(sched), self.now(), 1)["words"] if sched is not None else "Off"
-        return {"schedId": schedId, "message": f"Schedule saved: {sentence}."}
+        words = sentence(self.frozen(sched), self.zone) if sched is not None else "Off"
+        return {"schedId": schedId, "message": f"Schedule saved: {words}."}
 
     # -- archives
 

@@ -7,9 +7,8 @@ from urllib.parse import urlencode
 import raa.web
 from raa.authorization import LocalhostOnly
 from raa.lib import scheduleform
-from raa.lib.schedulepreview import form_preview
+from raa.lib.schedulepreview import form_preview, sentence
 from raa.modules.raawebplugin import rAAWebPlugin
-from raa.planning.preview import preview
 from raa.rpath_error import InvalidInput, ItemNotFound
 from raaplugins.updates.web import view
 from raaplugins.updates.web.table import UpdateSchedules
@@ -71,12 +70,13 @@ class Updates(rAAWebPlugin):
     @raa.web.expose(allow_json=True, allow_xmlrpc=True, redirect="index", form="schedulePage")
     def saveSchedule(
         self, what="check", freq="off", day=(), mode="abs", mday="", nth="", wday="", every="", unit="", date="",
-        time="", window="", action="save",
+        time="", window="", action="save", short="", zone="", starts="", ends="", runs="",
     ):  # fmt: skip
         """Set when updates are checked or applied; `window` is how many minutes late a run may still begin."""
         fields = {
             "freq": freq, "day": day, "mode": mode, "mday": mday, "nth": nth, "wday": wday, "every": every,
-            "unit": unit, "date": date, "time": time,
+            "unit": unit, "date": date, "time": time, "short": short, "zone": zone, "starts": starts, "ends": ends,
+            "runs": runs,
         }  # fmt: skip
         method = _method(what)
         sched = scheduleform.parse(fields, self.now(), self.zone)
@@ -87,10 +87,10 @@ class Updates(rAAWebPlugin):
             )
         user, now = raa.web.getCurrentUser().user_name, self.now().timestamp()
         schedId = self.replaceSchedule(
-            sched, method=method, resource=RESOURCE, policy={} if seconds is None else {"window": seconds},
+            sched, method=method, resource=RESOURCE, policy={"window": seconds},
             keep=lambda new: self.table.save(new, user, now, seconds),
         )  # fmt: skip
-        words = preview(self.frozen(sched), self.now(), 1)["words"] if sched else "Off"
+        words = sentence(self.frozen(sched), self.zone) if sched else "Off"
         return {"schedId": schedId, "message": f"{'Checking' if what == 'check' else 'Applying'} updates: {words}."}
 
     @raa.web.expose(template="preview.html", allow_json=True)

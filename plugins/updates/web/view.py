@@ -6,8 +6,7 @@ from datetime import UTC, datetime
 
 from raa.constants import UNFINISHED
 from raa.lib import moments, scheduleform
-from raa.lib.schedulepreview import form_preview, preview_of, typed
-from raa.planning.preview import preview
+from raa.lib.schedulepreview import form_preview, preview_of, sentence, typed
 from raa.rpath_error import RaaError
 
 WHAT = {"check": "Check for updates", "apply": "Apply updates"}
@@ -66,7 +65,7 @@ def _schedule(plugin, what, method, now):
         "what": what,
         "title": WHAT[what],
         "on": sched is not None,
-        "words": preview(plugin.frozen(sched), now, 1)["words"] if sched else "Not scheduled",
+        "words": sentence(plugin.frozen(sched), plugin.zone) if sched else "Not scheduled",
         "next": _moment(sched.nextDue, plugin, now) if sched else None,
     }
 
@@ -75,8 +74,8 @@ def schedule_page(plugin, method, what, fields):
     """Return the variables of templates/schedule.html."""
     now = plugin.now()
     sched = _live(plugin, method)
-    note = plugin.table.get(sched.schedId) if sched else None
-    window = str(int(note["window"] / 60)) if note and note["window"] else ""
+    stored = sched.policy.get("window") if sched else None
+    window = f"{stored / 60:.15g}" if stored else ""
     sent = typed(fields)
     return {
         "title": WHAT[what],

@@ -19,15 +19,7 @@ def migrate(database: Database, steps: Sequence[Step]) -> int:
 
     A database that already holds rows is copied to `NAME.vN.copy` first. Raises `StateTooNew` for a version above ours.
     """
-    with database.read() as session:
-        present = session.value("SELECT count(*) FROM sqlite_master WHERE name='schema_version'")
-        version = int(session.value("SELECT max(version) FROM schema_version") or 0) if present else 0
-    if version > len(steps):
-        raise StateTooNew(
-            f"{database.path} has version {version} and this raa knows {len(steps)}: start the newer raa that "
-            "wrote it, "
-            f"or put back the copy that its upgrade left beside it ({database.path.name}.v{len(steps)}.copy)"
-        )
+    version = version_of(database, steps)
     if version == len(steps):
         return version
     if version:
@@ -39,3 +31,17 @@ def migrate(database: Database, steps: Sequence[Step]) -> int:
             step(session)
             session.execute("INSERT INTO schema_version VALUES (?)", number)
     return len(steps)
+
+
+def version_of(database: Database, steps: Sequence[Step]) -> int:
+    """Return the version of a database, 0 for an empty one; raises `StateTooNew` for one above ours."""
+    with database.read() as session:
+        present = session.value("SELECT count(*) FROM sqlite_master WHERE name='schema_version'")
+        version = int(session.value("SELECT max(version) FROM schema_version") or 0) if present else 0
+    if version > len(steps):
+        raise StateTooNew(
+            f"{database.path} has version {version} and this raa knows {len(steps)}: start the newer raa that "
+            "wrote it, "
+            f"or put back the copy that its upgrade left beside it ({database.path.name}.v{len(steps)}.copy)"
+        )
+    return version
