@@ -59,12 +59,12 @@ def test_of_a_batch_killed_at_random_progress_none_is_lost_doubled_or_left_runni
         in_flight = {name for name in one.begun if not one.ended[name]}
         assert in_flight <= cut(one) <= marked(box), (number, progress)
         assert set(one.states.values()) <= {"succeeded", "interrupted"}
+        # some had ended and their console died before it could write so; no place is given on before it is written
+        assert score["interrupted"] <= AT_ONCE
         total.update(score, in_flight=len(in_flight))
         shutil.rmtree(box.state)
 
     assert total["in_flight"] >= ROUNDS, "the control: the kills did hit runs at work"
-    # what had ended, and its console died before it could write so, is told as interrupted, too
-    assert total["interrupted"] <= total["in_flight"] + total["interrupted_unbegun"] + ROUNDS * AT_ONCE / 4
     record_property("report", f"batches killed: {ROUNDS}, " + ", ".join(f"{name} {n}" for name, n in total.items()))
 
 
