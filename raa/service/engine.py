@@ -114,13 +114,13 @@ class Engine:
     def result(self, exec_id: int, timeout: float) -> Any:
         return self.runner.result(exec_id, timeout)
 
-    def arm(self, sched_ids: Sequence[int]) -> None:
+    def arm(self, sched_ids: Sequence[int], instead_of: Sequence[int] = ()) -> None:
         now = self.clock.now()
         dues = []
         for sched_id in sched_ids:
             rule = Rule.from_values(self.history.schedule(sched_id)["rule"])
             dues.append(_first(rule, now) if rule.repeats or rule.kind == "once" else now.timestamp())
-        self.ledger.arm(sched_ids, dues)
+        self.ledger.arm(sched_ids, dues, instead_of)
         self.scheduler.poke()
 
     def unschedule(self, sched_id: int, plugin: str) -> bool:

@@ -43,7 +43,7 @@ def recover(runner: Runner) -> None:
             begun = row["state"] != "queued"
             why = "raa ended while it ran" if begun else "raa ended before it began, and its secret is not stored"
             _interrupt(runner, row, why)
-    runner.begun.forget_others()
+    runner.begun.keep()
     runner.take_in(queued)
 
 
