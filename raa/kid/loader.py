@@ -61,10 +61,10 @@ class Loader:
             yield folder / name
             yield folder / (name + EXTENSION)
         *outer, last = name.removesuffix(EXTENSION).split(".")
-        for count in range(len(outer), 0, -1):
-            if package := self.packages.get(".".join(outer[:count])):
-                yield package.joinpath(*outer[count:], last + EXTENSION)
-                yield package.joinpath("templates", *outer[count:], last + EXTENSION)
+        for start, end in ((n, m) for n in (0, 1) for m in range(len(outer), n, -1)):  # a vendor may stand in front
+            if package := self.packages.get(".".join(outer[start:end])):
+                yield package.joinpath(*outer[end:], last + EXTENSION)
+                yield package.joinpath("templates", *outer[end:], last + EXTENSION)
         if outer and all(part.isidentifier() for part in outer):
             if near and not self.confined:
                 yield near.parent.joinpath(*outer, last + EXTENSION)

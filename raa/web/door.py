@@ -28,6 +28,7 @@ from raa.web.chrome import Chrome, Flashes
 from raa.web.gate import Gate, Visitor
 from raa.web.mounting import Route
 from raa.web.pages import Pages, harmless
+from raa.web.render import PageError
 from raa.web.request import SESSION_COOKIE, Request
 from raa.web.uploads import receive, with_fields
 
@@ -201,6 +202,8 @@ class Door:
             reference = secrets.token_hex(4)
             log.error("%s %s failed, reference %s", request.method, request.path, reference, exc_info=error)
             text = "Something went wrong that raa did not expect. The reference helps to find it in the log."
+            if isinstance(error, PageError) and error.shown:
+                text = str(error)
         headers: dict[str, str] = {}
         if isinstance(error, TooManyAttempts):
             headers["Retry-After"] = str(error.retry_after)

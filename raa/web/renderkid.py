@@ -1,0 +1,127 @@
+"""Kid pages in the console: their names, their frame, and what they find there."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from dataclasses import replace
+from pathlib import Path
+from types import SimpleNamespace
+from typing import Any
+from urllib.parse import urlsplit
+
+from genshi.core import END, START, TEXT, Attrs, QName, Stream
+
+from raa.kid import Loader
+
+Event = tuple[Any, Any, Any]
+#: renders one of the shared Genshi templates
+Shared = Callable[[str, Mapping[str, Any]], Stream]
+
+
+class KidPages:
+    """Renders the Kid pages of one console; `packages` maps dotted names to the folders of plugins."""
+
+    def __init__(self, folder: Path, packages: Mapping[str, Path], shared: Shared, *, reload: bool) -> None:
+        self.loader = Loader([folder], {"raa.templates": folder, **packages}, reload=reload)
+        self._shared = shared
+
+    def stream(self, path: Path, ui: Any, names: Mapping[str, Any]) -> Stream:
+        """Return a page's events: framed if it extends the master, else as it is."""
+
+        def frame(events: Iterable[Event]) -> Stream:
+            title, head, attributes, body = parts(events)
+            framed = {
+                "ui": replace(ui, title=title or ui.title), "head": head, "body_attributes": list(attributes),
+                "body": with_tokens(body, ui.csrf),
+            }  # fmt: skip
+            return self._shared("kidframe.html", framed)
+
+        known = {
+            "errors": [], "message": None, "messages": [], "raaInWizard": False, "ui": ui, "frame": frame,
+            "tg": SimpleNamespace(url=ui.url), "widgets": Widgets(self._shared, ui),
+        }  # fmt: skip
+        return Stream(self.loader.load(path).Template(**{**known, **names}))
+
+
+class Widgets:
+    """The functions of `widgets.html` for a Kid page: `${widgets.icon('x')}`."""
+
+    def __init__(self, shared: Shared, ui: Any) -> None:
+        self._shared, self._ui = shared, ui
+
+    def __getattr__(self, name: str) -> Callable[..., Stream]:
+        if name.startswith("_"):
+            raise AttributeError(name)
+        return lambda *arguments, **named: self._shared(
+            "kidwidget.html", {"ui": self._ui, "name": name, "arguments": arguments, "named": named}
+        )
+
+
+def parts(events: Iterable[Event]) -> tuple[str, list[Event], Attrs, list[Event]]:
+    """Take a whole page apart: title, what else is in its head, its body's attributes, and what is in its body.
+
+    Left out is what the frame says itself: the character set. A page without a body is all body.
+    """
+    _, head, rest = _taken(list(events), "head")
+    attributes, body, outside = _taken(rest, "body")
+    title = ""
+    while any(_starts(event, "title") for event in head):
+        _, inside, head = _taken(head, "title")
+        title = title or "".join(data for kind, data, _ in inside if kind is TEXT).strip()
+    kept = [event for event in head if not (_starts(event, "meta") and _tells_charset(event[1][1]))]
+    return title, kept, attributes, body or outside
+
+
+def _starts(event: Event, name: str) -> bool:
+    return event[0] is START and event[1][0].localname.lower() == name
+
+
+def _tells_charset(attrs: Attrs) -> bool:
+    values = {name.lower(): value.lower() for name, value in attrs}
+    return "charset" in values or values.get("http-equiv") == "content-type"
+
+
+def _taken(events: list[Event], name: str) -> tuple[Attrs, list[Event], list[Event]]:
+    """Split events at the first element of a name: its attributes, what is in it, what is around it."""
+    begin = next((n for n, event in enumerate(events) if _starts(event, name)), None)
+    if begin is None:
+        return Attrs(), [], events
+    depth = 0
+    for end in range(begin, len(events)):
+        depth += (events[end][0] is START) - (events[end][0] is END)
+        if not depth:
+            break
+    return events[begin][1][1], events[begin + 1 : end], [*events[:begin], *events[end + 1 :]]
+
+
+def with_tokens(events: Iterable[Event], token: str) -> Iterator[Event]:
+    """Put the form token into every form that posts to this console and has none; no other site is told it."""
+    form: list[Event] = []
+    for event in events:
+        if form:
+            form.append(event)
+            if event[0] is END and event[1].localname.lower() == "form":
+                yield from _with_token(form, token)
+                form = []
+        elif _starts(event, "form") and _posts_here(event[1][1]):
+            form = [event]
+        else:
+            yield event
+    yield from form
+
+
+def _posts_here(attrs: Attrs) -> bool:
+    values = {name.lower(): str(value) for name, value in attrs}
+    address = values.get("action", "").strip()
+    here = not address.startswith(("//", "\\", "/\\")) and not urlsplit(address).scheme
+    return values.get("method", "").lower() == "post" and here
+
+
+def _with_token(form: list[Event], token: str) -> Iterator[Event]:
+    yield form[0]
+    if not any(_starts(event, "input") and event[1][1].get("name") == "_token" for event in form):
+        values = (("type", "hidden"), ("name", "_token"), ("value", token))
+        name, place = QName("input"), form[0][2]
+        yield START, (name, Attrs([(QName(key), value) for key, value in values])), place
+        yield END, name, place
+    yield from form[1:]
