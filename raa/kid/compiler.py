@@ -76,7 +76,7 @@ class _Compiler:
         for function in self.functions:
             _load_names(function, shared)
         try:
-            code = compile(ast.Module(module, []), self.path or "<template>", "exec", dont_inherit=True)
+            code = compile(ast.Module(module, []), self.path, "exec", dont_inherit=True)
         except REFUSALS as error:
             line = getattr(error, "lineno", None) or 1
             raise TemplateSyntaxError(str(getattr(error, "msg", error)), self.path, line) from error

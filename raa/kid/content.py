@@ -8,6 +8,7 @@ import re
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from typing import Any
 
+from genshi.builder import Fragment
 from genshi.core import COMMENT, END, END_NS, PI, START, START_NS, TEXT, Attrs, Markup, QName, Stream, StreamEventKind
 
 from raa.kid.element import Text, add_text, event_element, expanded
@@ -81,11 +82,11 @@ def content(value: Any) -> Iterable[Event]:
     if value is None:
         return ()
     if isinstance(value, str):
-        if hasattr(value, "__html__"):
+        if isinstance(value, Markup) or hasattr(value, "__html__"):
             return ((TEXT, Markup(value), NOWHERE),)
         return ((TEXT, Text(_clean(value)), NOWHERE),) if value else ()
-    if isinstance(value, Stream):
-        return value  # type: ignore[no-any-return]
+    if isinstance(value, Stream | Fragment):
+        return iter(value)
     if hasattr(value, "tag") and hasattr(value, "attrib"):
         return _element(value)
     if isinstance(value, bytes):

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import functools
+import re
 from pathlib import Path
 from types import TracebackType
 from typing import Any
@@ -68,12 +69,12 @@ def _place_of(trace: TracebackType | None) -> tuple[str, int]:
 def located(error: Exception) -> Exception:
     """Return the error with the template's file and line in its text; other errors of raa stay what they are."""
     path, line = _place_of(error.__traceback__)
-    if not path or (isinstance(error, RaaError) and (type(error) is not TemplateError or error.path)):
+    if not line or (isinstance(error, RaaError) and (type(error) is not TemplateError or error.path)):
         return error
     kind: Any = type(error)
     text = str(error) if isinstance(error, TemplateError) else f"{kind.__name__}: {error}"
-    if isinstance(error, NameError) and error.name:  # what Python says of local names is an affair of ours
-        kind, text = NameError, f"NameError: name '{error.name}' is not defined"
+    if isinstance(error, NameError) and (name := re.search(r"variable ('\w+')", str(error))):
+        kind, text = NameError, f"NameError: name {name[1]} is not defined"  # that it is local is an affair of ours
     try:
         found = error if kind is TemplateError else _also(kind)(*error.args)
         found.__dict__.update(error.__dict__)

@@ -19,6 +19,8 @@ from raa.kid.element import Comment, Element, ProcessingInstruction, SubElement
 from raa.kid.errors import TemplateNotFound, located
 
 EXTENSION = ".kid"
+#: stands for the path of a template that is given as text
+TEXT = "<template>"
 
 #: what a template finds in its module
 NAMES: dict[str, Any] = {
@@ -45,6 +47,7 @@ class Loader:
         self.confined = confined
         self.reload = reload
         self._modules: dict[Path, tuple[tuple[int, int], ModuleType]] = {}
+        self._found: dict[tuple[str, str], Path] = {}
         self._lock = threading.RLock()
 
     def find(self, name: str, beside: str = "") -> Path:
@@ -77,8 +80,11 @@ class Loader:
 
     def load(self, name: str | Path, beside: str = "", encoding: str | None = None) -> ModuleType:
         """Return a template's module; its class is `Template`."""
-        path = self.find(str(name), beside)
+        asked = str(name), beside
         with self._lock:
+            path = None if self.reload else self._found.get(asked)
+            if path is None:
+                path = self._found[asked] = self.find(*asked)
             if self.reload and any(_state(file) != state for file, (state, _) in self._modules.items()):
                 self._modules.clear()  # what extends a changed file has changed, too
             if path not in self._modules:
@@ -93,6 +99,7 @@ class Loader:
         execute: Callable[[ModuleType, Any], Any] | None = None,
     ) -> ModuleType:  # fmt: skip
         """Compile a template and run it as this module, which has `names` from the beginning."""
+        path = path or TEXT
         template = compiled(source, path, encoding, None if entities is None else tuple(sorted(entities.items())))
         module.__file__ = path
         scope = module.__dict__

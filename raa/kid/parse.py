@@ -62,7 +62,8 @@ class _Parser:
         parser.StartElementHandler, parser.EndElementHandler = self._start, self._end
         parser.StartNamespaceDeclHandler = lambda prefix, uri: self._add(START_NS, (prefix or "", uri or ""))
         parser.EndNamespaceDeclHandler = lambda prefix: self._add(END_NS, prefix or "")
-        parser.CharacterDataHandler, parser.DefaultHandlerExpand = self._data, self._other
+        parser.CharacterDataHandler = self._data
+        parser.SkippedEntityHandler = lambda name, _: self._undefined(name, self._expat.CurrentLineNumber)
         parser.CommentHandler = lambda text: self._add(COMMENT, text)
         parser.ProcessingInstructionHandler = self._instruction
         parser.StartDoctypeDeclHandler = lambda name, system, public, _: self._add(DOCTYPE, (name, public, system))
@@ -97,9 +98,8 @@ class _Parser:
         self._expat.ExternalEntityParserCreate(context).Parse(dtd.encode(), True)
         return 1
 
-    def _other(self, text: str) -> None:
-        if text.startswith("&"):
-            self._refuse(f"undefined entity {text}", self._expat.CurrentLineNumber)
+    def _undefined(self, name: str, line: int) -> NoReturn:
+        self._refuse(f"undefined entity &{name};", line)
 
     def _start(self, name: str, pairs: list[str]) -> None:
         line, begin = self._expat.CurrentLineNumber, self._expat.CurrentByteIndex
@@ -108,11 +108,12 @@ class _Parser:
         self._depth += 1
         if self._depth > MAX_DEPTH:
             self._refuse(f"more than {MAX_DEPTH} elements lie in one another", line)
-        for entity in _ENTITY.findall(raw):
+        values = list(_ATTRIBUTE.finditer(raw))
+        for entity in (name for value in values for name in _ENTITY.findall(value[2])):
             if entity not in self._entities and entity not in _PREDEFINED:  # expat drops it without a word
-                self._refuse(f"undefined entity &{entity};", line)
+                self._undefined(entity, line)
         attrs = Attrs([(_qname(pairs[n]), pairs[n + 1]) for n in range(0, len(pairs), 2)])
-        places = [found.start(2) for found in _ATTRIBUTE.finditer(raw) if not found[1].startswith("xmlns")]
+        places = [value.start(2) for value in values if not value[1].startswith("xmlns")]
         lines = [line + raw.count("\n", 0, place) for place in places]
         self._add(START, (_qname(name), attrs), lines if len(lines) == len(attrs) else [line] * len(attrs))
 

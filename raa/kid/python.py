@@ -18,7 +18,7 @@ _PRINT = re.compile(r"^((?:[^\n#'\"]*[:;])?[ \t]*)print[ \t]+(?!>>)([^\n;]+?)(,?
 _EXCEPT = re.compile(r"^([ \t]*except[ \t]+(?:[\w.]+|\([^()\n]*\)))[ \t]*,[ \t]*(\w+)[ \t]*:", re.MULTILINE)
 #: what else Python 2 wrote, and what to write instead
 _REFUSED = {
-    r"`": "repr(x) for `x`", r"<>": "!= for <>", r"\bprint\s*>>": "print(x, file=f) for print >>f, x",
+    r"`": "repr(x) for `x`", r"<>": "!= for <>",
     r"\braise\s+[\w.]+\s*,": "raise E(text) for raise E, text", r"\bexec\s+[^(\s]": "exec(code) for exec code",
     r"\b0\d+\b": "0o17 for 017", r"\b\d+[lL]\b": "10 for 10L", r"\b[uU][rR]['\"]": "r'' for ur''",
 }  # fmt: skip
@@ -28,7 +28,7 @@ def expression(source: str, path: str, line: int) -> ast.expr:
     """Parse an expression; raises `TemplateSyntaxError`."""
     stripped = source.lstrip()
     line += source.count("\n", 0, len(source) - len(stripped))
-    tree = _parsed(f"({stripped}\n)", path, line)
+    tree = _parsed(f"({stripped}\n)" if "#" in stripped else f"({stripped})", path, line)
     if len(tree) != 1 or not isinstance(tree[0], ast.Expr):
         raise TemplateSyntaxError(f"not one expression: {stripped}", path, line)
     return tree[0].value
@@ -101,7 +101,7 @@ def _print(found: re.Match[str]) -> str:
 
 
 def _warn(text: str, path: str, line: int) -> None:
-    warnings.warn_explicit(f"{path}, line {line}: {text}", TemplateWarning, path or "template", line)
+    warnings.warn_explicit(f"{path}, line {line}: {text}", TemplateWarning, path, line)
 
 
 class _Idioms(ast.NodeTransformer):
@@ -126,6 +126,12 @@ class _Idioms(ast.NodeTransformer):
                 return quoted(f"sorted({here})" if kind == "dir" else here).value  # type: ignore[no-any-return]
             case ast.Call(func=ast.Name("eval"), args=[source], keywords=[]):
                 node.args = [source, *quoted(f"(_kid_scope, {here})").value.elts]
+        return node
+
+    def visit_BinOp(self, node: ast.BinOp) -> ast.BinOp:
+        if isinstance(node.op, ast.RShift) and isinstance(node.left, ast.Name) and node.left.id == "print":
+            raise TemplateSyntaxError("Python 2: write print(x, file=f) for print >>f, x", self.path, node.lineno)
+        self.generic_visit(node)
         return node
 
     def visit_Name(self, node: ast.Name) -> ast.Name:

@@ -38,6 +38,7 @@ class Renderer:
         self._development = development
         self._loaders: dict[Path | None, TemplateLoader] = {}
         self._kid: KidPages | None = None
+        self._found: dict[tuple[str, Path | None], tuple[Path, Path | None]] = {}
         self._lock = threading.Lock()
 
     def page(self, template: str, data: Mapping[str, Any], ui: Any, folder: Path | None = None) -> bytes:
@@ -74,6 +75,8 @@ class Renderer:
         A name with an ending is a file of that folder or a shared one. One without (`index`, and the classic
         `rPath.hello.index` and `hello.templates.index`) may be either language, and its plugin another one.
         """
+        if not self._development and (template, folder) in self._found:
+            return self._found[template, folder]
         owner, names = folder, [template]
         if not template.endswith(ENDINGS):
             *outer, last = template.split(".")
@@ -84,6 +87,7 @@ class Renderer:
         for place in places:
             for name in names:
                 if (place / name).is_file():
+                    self._found[template, folder] = place / name, owner
                     return place / name, owner
         raise ConfigurationError(f"there is no template {' or '.join(names)} in {', '.join(map(str, places))}")
 
