@@ -18,11 +18,9 @@ from raa.kid.content import SPECIAL
 from raa.kid.errors import TemplateSyntaxError
 from raa.kid.interpolate import interpolate
 from raa.kid.namespace import KID
-from raa.kid.parse import Event, line_at, parse
+from raa.kid.parse import CODE, Event, line_at, parse
 from raa.kid.python import REFUSALS, block, expression, is_expression, on_line, quoted, statement
 
-#: targets of the instructions that hold Python code
-CODE = ("python", "py", "kid")
 DIRECTIVES = (
     "extends", "layout", "def", "slot", "match", "for", "if", "replace", "strip", "omit", "attrs", "content",
 )  # fmt: skip
@@ -59,7 +57,7 @@ class _Compiler:
         self.functions: list[ast.FunctionDef] = []
         self.defs: list[str] = []
         self.rules: list[str] = []
-        self.bases, self.layout = "", "None"
+        self.bases, self.layout, self.line = "", "None", 1
 
     def compiled(self, events: list[Event]) -> Compiled:
         outside: Code = []
@@ -69,7 +67,7 @@ class _Compiler:
             f"Template = _kid.assemble(_kid_scope, _kid_body, [{self.bases}], {{{', '.join(self.defs)}}},"
             f" ({''.join(rule + ', ' for rule in self.rules)}), {self.layout})"
         )
-        module = [*self.joined(outside), *self.functions, on_line(quoted(assembly), 1)]
+        module = [*self.joined(outside), *self.functions, on_line(quoted(assembly), self.line)]
         shared = {
             name for found in module for node in ast.walk(found) if isinstance(node, ast.Global) for name in node.names
         }
@@ -138,8 +136,6 @@ class _Compiler:
                 declared = []
             elif kind is PI and data[0] in CODE:
                 (code if outside is None else outside).extend(block(data[1], self.path, line))
-            elif kind is PI:
-                code.append((kind, (data[0], data[1].lstrip()), place))
             elif kind is TEXT:
                 for part in self.values(data, detail):
                     code.append((kind, part, place) if isinstance(part, str) else self.value(part, context))
@@ -214,6 +210,7 @@ class _Compiler:
         if word in ("extends", "layout") and not root:
             raise TemplateSyntaxError(f"py:{word} belongs on the outermost element", self.path, line)
         if word == "extends":
+            self.line = line
             for part in map(str.strip, text.split(",")):
                 value = f"lambda: ({part})" if is_expression(part) else "None"
                 self.bases += f"_kid.base(_kid_scope, {part!r}, {value}, {f'extends={text!r}'!r}), "

@@ -12,7 +12,7 @@ from genshi.builder import Fragment
 from genshi.core import COMMENT, END, END_NS, PI, START, START_NS, TEXT, Attrs, Markup, QName, Stream, StreamEventKind
 
 from raa.kid.element import Text, add_text, event_element, expanded
-from raa.kid.errors import TemplateError
+from raa.kid.errors import MARKUP, TemplateError
 from raa.kid.parse import Event, parse
 
 NOWHERE = (None, -1, -1)
@@ -73,8 +73,8 @@ def XML(
         text = text.decode(encoding or "utf-8")
     if isinstance(text, str) and fragment and not text.startswith(("<?xml ", "<!DOCTYPE ")):
         text = "<xml" + (f' xmlns="{attribute(Markup(xmlns))}"' if xmlns else "") + f">{text}</xml>"
-        return ElementStream(parse(text, "XML()", entities=entity_map)[1 + bool(xmlns) : -1 - bool(xmlns)])
-    return ElementStream(parse(text, "XML()", encoding=encoding, entities=entity_map))
+        return ElementStream(parse(text, MARKUP, entities=entity_map)[1 + bool(xmlns) : -1 - bool(xmlns)])
+    return ElementStream(parse(text, MARKUP, encoding=encoding, entities=entity_map))
 
 
 def content(value: Any) -> Iterable[Event]:
@@ -86,7 +86,7 @@ def content(value: Any) -> Iterable[Event]:
             return ((TEXT, Markup(value), NOWHERE),)
         return ((TEXT, Text(_clean(value)), NOWHERE),) if value else ()
     if isinstance(value, Stream | Fragment):
-        return iter(value)
+        return iter(value)  # type: ignore[no-any-return]
     if hasattr(value, "tag") and hasattr(value, "attrib"):
         return _element(value)
     if isinstance(value, bytes):

@@ -11,6 +11,9 @@ from xml.parsers.expat import ExpatError
 
 from raa.rpath_error import OperationFailed, RaaError
 
+#: the path of markup that a page gives to `XML()`
+MARKUP = "XML()"
+
 
 class TemplateWarning(UserWarning):
     """A template holds an idiom of Python 2, which was rewritten."""
@@ -66,19 +69,26 @@ def _place_of(trace: TracebackType | None) -> tuple[str, int]:
     return path, line
 
 
+def told(error: Exception) -> str:
+    """Return an error's text; that the names of a page are local ones is an affair of ours."""
+    name = isinstance(error, NameError) and re.search(r"variable ('\w+')", str(error))
+    return f"name {name[1]} is not defined" if name else str(error)
+
+
 def located(error: Exception) -> Exception:
     """Return the error with the template's file and line in its text; other errors of raa stay what they are."""
     path, line = _place_of(error.__traceback__)
-    if not line or (isinstance(error, RaaError) and (type(error) is not TemplateError or error.path)):
+    if not line or (isinstance(error, RaaError) and getattr(error, "path", path) not in ("", MARKUP)):
         return error
-    kind: Any = type(error)
-    text = str(error) if isinstance(error, TemplateError) else f"{kind.__name__}: {error}"
-    if isinstance(error, NameError) and (name := re.search(r"variable ('\w+')", str(error))):
-        kind, text = NameError, f"NameError: name {name[1]} is not defined"  # that it is local is an affair of ours
+    if isinstance(error, TemplateError):
+        error.path, error.line, error.msg = path, line, _place(path, line) + error.msg
+        return error
+    kind: Any = NameError if isinstance(error, UnboundLocalError) else type(error)
     try:
-        found = error if kind is TemplateError else _also(kind)(*error.args)
+        found = _also(kind)(*error.args)
         found.__dict__.update(error.__dict__)
     except Exception:  # noqa: BLE001 - the class wants arguments of its own
         found = TemplateError()
-    found.__dict__.update(path=path, line=line, msg=_place(path, line) + text)
-    return found if found is error else found.with_traceback(error.__traceback__)
+    found.__dict__.update(path=path, line=line, msg=f"{_place(path, line)}{kind.__name__}: {told(error)}")
+    located: Exception = found.with_traceback(error.__traceback__)
+    return located

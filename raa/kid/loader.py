@@ -126,25 +126,30 @@ class Loader:
         self, name: str, globals: Any = None, locals: Any = None, fromlist: Any = (), level: int = 0
     ) -> ModuleType:
         """Import what a page asks for: `kid` means `raa.kid`, and a template may be imported where no module is."""
-        if name.split(".")[0] == "kid" and not level:
+        if name.split(".")[0] == "kid":
             return importlib.import_module("raa." + (name if fromlist else "kid"))
-        beside = (globals or {}).get("__file__", "")
+        if level:
+            raise ImportError("a template is in no package; name the whole module")
+        beside, missing = (globals or {}).get("__file__", ""), None
         try:
-            module = builtins.__import__(name, globals, locals, fromlist, level)
+            module = builtins.__import__(name, globals, locals, fromlist)
         except ModuleNotFoundError as error:
-            if level or f"{name}.".startswith(f"{error.name}.") is False:
+            if not f"{name}.".startswith(f"{error.name}."):  # it is there, and lacks something itself
                 raise
             try:
                 found = self.load(name, beside)
+                return found if fromlist else _bound(name, found)
             except TemplateNotFound:
-                raise error from None
-            return found if fromlist else _bound(name, found)
+                module, missing = ModuleType(name), error
         for part in fromlist or ():
             if part != "*" and not hasattr(module, part):
                 try:
-                    setattr(module, part, self.load(f"{module.__name__}.{part}", beside))
+                    setattr(module, part, self.load(f"{name}.{part}", beside))
+                    missing = None
                 except TemplateNotFound:
                     continue
+        if missing:
+            raise missing
         return module
 
 

@@ -16,6 +16,8 @@ from raa.kid.errors import TemplateSyntaxError
 #: kind, data, and where: path, line, and the lines of what is inside
 Event = tuple[Any, Any, tuple[Any, ...]]
 
+#: targets of the instructions that hold Python code
+CODE = ("python", "py", "kid")
 #: elements deeper than this are refused: no page is, and Python's own stack is not endless
 MAX_DEPTH = 150
 _DECLARED = re.compile(rb"""^\s*<\?xml[^>]*?encoding\s*=\s*["']([\w.:-]+)["']""")
@@ -89,13 +91,13 @@ class _Parser:
             self.events.append((TEXT, text, (self._path, lines[0][1], lines)))
         self.events.append((kind, data, (self._path, self._expat.CurrentLineNumber, detail)))
 
-    def _external(self, context: str, *ignored: str | None) -> int:
+    def _external(self, context: str | None, *ignored: str | None) -> int:
         """Stand in for every external entity: declare the named characters that occur, read nothing."""
         dtd = "".join(
             f'<!ENTITY {name} "{"".join(f"&#38;#{ord(c)};" if c in "<&" else f"&#{ord(c)};" for c in text)}">'
             for name, text in self._entities.items()
         )
-        self._expat.ExternalEntityParserCreate(context).Parse(dtd.encode(), True)
+        self._expat.ExternalEntityParserCreate(context).Parse(b"" if context else dtd.encode(), True)
         return 1
 
     def _undefined(self, name: str, line: int) -> NoReturn:
@@ -129,7 +131,7 @@ class _Parser:
     def _instruction(self, target: str, data: str) -> None:
         begin = self._expat.CurrentByteIndex
         raw = self._raw[begin : self._raw.find(b"?>", begin)].decode("utf-8", "replace").replace("\r\n", "\n")
-        if raw.startswith("<?" + target):  # else it came out of an entity; expat leaves out the space before the data
+        if target in CODE and raw.startswith("<?" + target):  # expat leaves out the space before the data
             data = raw.removeprefix("<?" + target)
         self._add(PI, (target, data))
 

@@ -9,7 +9,7 @@ from typing import Any
 from genshi.core import COMMENT, START
 
 from raa.kid.content import ElementStream, attributes, comment, content, script, style, updated
-from raa.kid.errors import TemplateNotFound
+from raa.kid.errors import TemplateNotFound, told
 from raa.kid.match import Rule
 from raa.kid.template import BaseTemplate
 
@@ -60,7 +60,7 @@ def base(scope: Mapping[str, Any], text: str, value: Callable[[], Any] | None, w
         try:
             thing = value()
         except (NameError, AttributeError) as error:  # a name without quotes, or none at all
-            problem = f"{error}; "
+            problem = f"{told(error)}; "
     try:
         if isinstance(thing, str):
             thing = scope["_kid_loader"].load(thing, beside=scope["__file__"])

@@ -16,7 +16,7 @@ SHA256 = "ed664d66b221021f1e31c60c2914d28439ddf4d38770ac8a3e9c230542847cdc"
 #: .gitignore covers it
 CACHE = Path(__file__).parents[2] / "out"
 #: pip wants metadata even of what it only downloads, and Kid's setup.py is Python 2: this back end gives it
-BACK_END = '''
+BACK_END = """
 import os
 
 class BackEnd:
@@ -31,7 +31,7 @@ class BackEnd:
         return name
 
 __legacy__ = BackEnd()
-'''
+"""
 
 
 def kid_sdist(folder: Path) -> Path:
@@ -58,7 +58,8 @@ def _download(folder: Path) -> Path:
             "--no-binary", ":all:", "--no-build-isolation", "--require-hashes", "-d", str(target),
             "-r", str(folder / "wanted.txt"),
         ],
-        env={**os.environ, "PYTHONPATH": str(stand_in.parent)}, capture_output=True, text=True, timeout=120, check=False,
+        env={**os.environ, "PYTHONPATH": str(stand_in.parent)}, capture_output=True, text=True, timeout=120,
+        check=False,
     )  # fmt: skip
     found = list(target.glob("kid-0.9.6.tar.gz"))
     assert found, (
