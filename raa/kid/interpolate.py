@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Callable
 
-_DOLLAR = re.compile(r"\$(?:(?P<dollar>\$)|(?P<name>[A-Za-z]\w*(?:\.[A-Za-z_]\w*)*)|(?P<open>\{)(?=[^}]*\}))", re.ASCII)
+_DOLLAR = re.compile(r"\$(?:(?P<dollar>\$)|(?P<name>[A-Za-z]\w*(?:\.[A-Za-z_]\w*)*)|(?P<open>\{))", re.ASCII)
 #: how many further closing braces are tried where the first does not end an expression
 _TRIES = 20
 
@@ -17,11 +17,11 @@ def interpolate(text: str, valid: Callable[[str], bool]) -> list[str | tuple[str
     makes it so: `${f'{x}'}`.
     """
     parts: list[str | tuple[str, int]] = []
-    plain, start = "", 0
+    plain, start, last = "", 0, text.rfind("}")
     while found := _DOLLAR.search(text, start):
         plain, start = plain + text[start : found.start()], found.end()
-        if found["dollar"]:
-            plain += "$"
+        if found["dollar"] or (found["open"] and start > last):
+            plain += found["dollar"] or found[0]
             continue
         source, offset = found["name"], found.start("name")
         if found["open"]:

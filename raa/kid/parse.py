@@ -22,7 +22,7 @@ CODE = ("python", "py", "kid")
 MAX_DEPTH = 150
 _DECLARED = re.compile(rb"""^\s*<\?xml[^>]*?encoding\s*=\s*["']([\w.:-]+)["']""")
 _MARKS = {b"\xef\xbb\xbf": "utf-8-sig", b"\xff\xfe": "utf-16", b"\xfe\xff": "utf-16"}
-_ATTRIBUTE = re.compile(r"""([^\s=<>"'/]+)\s*=\s*("[^"]*"|'[^']*')""")
+_ATTRIBUTE = re.compile(r"""(?:<[^\s/>]+)?\s+([^\s=<>"'/]+)\s*=\s*("[^"]*"|'[^']*')""")
 _ENTITY = re.compile(r"&([A-Za-z_][\w.-]*);")
 _PREDEFINED = ("lt", "gt", "amp", "quot", "apos")
 _HTML = {name: chr(code) for name, code in name2codepoint.items()}
@@ -110,7 +110,9 @@ class _Parser:
         self._depth += 1
         if self._depth > MAX_DEPTH:
             self._refuse(f"more than {MAX_DEPTH} elements lie in one another", line)
-        values = list(_ATTRIBUTE.finditer(raw))
+        values: list[re.Match[str]] = []
+        while value := _ATTRIBUTE.match(raw, values[-1].end() if values else 0):
+            values.append(value)
         for entity in (name for value in values for name in _ENTITY.findall(value[2])):
             if entity not in self._entities and entity not in _PREDEFINED:  # expat drops it without a word
                 self._undefined(entity, line)
