@@ -107,8 +107,10 @@ def _element(element: Any) -> Iterator[Event]:
     text = element.text
     if callable(element.tag):  # a comment or an instruction
         target, _, data = str(text).partition(" ")
-        is_comment = element.tag.__name__ == "Comment"
-        yield COMMENT if is_comment else PI, comment(text) if is_comment else (_named(target), data), NOWHERE
+        if element.tag.__name__ == "Comment":
+            yield COMMENT, comment(text), NOWHERE
+        else:
+            yield PI, (_named(target), _clean(data).replace("?>", "? >")), NOWHERE
     else:
         name, declared = _named(element.tag), getattr(element, "declared", ())
         yield from ((START_NS, pair, NOWHERE) for pair in declared)

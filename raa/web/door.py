@@ -163,7 +163,8 @@ class Door:
             return result if isinstance(result, Answer) else _download(result)
         if json_asked:
             return Answer(values.to_json(result).encode(), "application/json")
-        return self._page(route, request, visitor, result)
+        with acting_as(acting):  # what a page's own code does is done by this caller, too
+            return self._page(route, request, visitor, result)
 
     def _page(self, route: Route, request: Request, visitor: Visitor, result: Any) -> Answer:
         exposure = route.exposure

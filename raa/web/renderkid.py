@@ -64,12 +64,21 @@ def parts(events: Iterable[Event]) -> tuple[str, list[Event], Attrs, list[Event]
     """
     _, head, rest = _taken(list(events), "head")
     attributes, body, outside = _taken(rest, "body")
+    if attributes is None:
+        attributes, body = Attrs(), outside
     title = ""
     while any(_starts(event, "title") for event in head):
         _, inside, head = _taken(head, "title")
         title = title or "".join(data for kind, data, _ in inside if kind is TEXT).strip()
-    kept = [event for event in head if not (_starts(event, "meta") and _tells_charset(event[1][1]))]
-    return title, kept, attributes, body or outside
+    kept: list[Event] = []
+    inside_charset = False
+    for event in head:
+        inside_charset = inside_charset or (_starts(event, "meta") and _tells_charset(event[1][1]))
+        if not inside_charset:
+            kept.append(event)
+        elif event[0] is END:
+            inside_charset = False
+    return title, kept, attributes, body
 
 
 def _starts(event: Event, name: str) -> bool:
@@ -81,11 +90,11 @@ def _tells_charset(attrs: Attrs) -> bool:
     return "charset" in values or values.get("http-equiv") == "content-type"
 
 
-def _taken(events: list[Event], name: str) -> tuple[Attrs, list[Event], list[Event]]:
-    """Split events at the first element of a name: its attributes, what is in it, what is around it."""
+def _taken(events: list[Event], name: str) -> tuple[Attrs | None, list[Event], list[Event]]:
+    """Split events at the first element of a name: its attributes (None: there is none), what is in it, around it."""
     begin = next((n for n, event in enumerate(events) if _starts(event, name)), None)
     if begin is None:
-        return Attrs(), [], events
+        return None, [], events
     depth = 0
     for end in range(begin, len(events)):
         depth += (events[end][0] is START) - (events[end][0] is END)

@@ -17,17 +17,70 @@ SECONDS = 1.0
 KID = "http://purl.org/kid/ns#"
 #: pieces that templates are put together from; what they compute is quick and harmless
 TEXTS = (
-    "x", " ", "\n\n", "&lt;", "&amp;nbsp;", "&nbsp;", "&#9731;", "]]&gt;", "${a}", "$b", "$$", "${c}", "${", "}", "${d}", "$e.x", "--",
-    "<![CDATA[<&]]>", "${[a, b, None]}", "${f'{a}'}", "${XML(m)}", "${g()}", "${g(b)}", "<!-- c -->", "<!--[$b]-->", "<!--! -->",
-    "<!--${a}//-->", "<?pi $b?>", "<?python b = a ?>", "<?python\n  if c:\n    a = b\n ?>", "${e}", "${tojson(b)}", "${h}", "${item}",
-)  # fmt: skip
+    "x",
+    " ",
+    "\n\n",
+    "&lt;",
+    "&amp;nbsp;",
+    "&nbsp;",
+    "&#9731;",
+    "]]&gt;",
+    "${a}",
+    "$b",
+    "$$",
+    "${c}",
+    "${",
+    "}",
+    "${d}",
+    "$e.x",
+    "--",
+    "<![CDATA[<&]]>",
+    "${[a, b, None]}",
+    "${f'{a}'}",
+    "${XML(m)}",
+    "${g()}",
+    "${g(b)}",
+    "<!-- c -->",
+    "<!--[$b]-->",
+    "<!--! -->",
+    "<!--${a}//-->",
+    "<?pi $b?>",
+    "<?python b = a ?>",
+    "<?python\n  if c:\n    a = b\n ?>",
+    "${e}",
+    "${tojson(b)}",
+    "${h}",
+    "${item}",
+)
 TAGS = ("p", "script", "style", "pre", "head", "meta", "br", "body", "n:q", "title", "html", "textarea")
 ATTRIBUTES = (
-    'id="x"', 'class="$b"', 'title="${a}-${b}"', "lang='&quot;'", 'n:r="$c"', 'xmlns="urn:d"', 'xmlns:n="urn:o"', 'checked="$a"',
-    'py:if="c"', 'py:if="not c"', 'py:for="a in (b, 1)"', 'py:content="b"', 'py:replace="h"', 'py:strip=""', 'py:strip="c"',
-    'py:attrs="x=b, y=None"', 'py:attrs="d"', 'py:def="g(k=b)"', "py:match=\"item.tag == 'p'\"", "py:match=\"item.get('id')\"",
-    'py:content="[a, h]"', 'py:attrs="n:s=b"', 'py:slot="s()"', 'py:replace="XML(m)"', 'py:content="item[:]"', 'http-equiv="$b"',
-)  # fmt: skip
+    'id="x"',
+    'class="$b"',
+    'title="${a}-${b}"',
+    "lang='&quot;'",
+    'n:r="$c"',
+    'xmlns="urn:d"',
+    'xmlns:n="urn:o"',
+    'checked="$a"',
+    'py:if="c"',
+    'py:if="not c"',
+    'py:for="a in (b, 1)"',
+    'py:content="b"',
+    'py:replace="h"',
+    'py:strip=""',
+    'py:strip="c"',
+    'py:attrs="x=b, y=None"',
+    'py:attrs="d"',
+    'py:def="g(k=b)"',
+    "py:match=\"item.tag == 'p'\"",
+    "py:match=\"item.get('id')\"",
+    'py:content="[a, h]"',
+    'py:attrs="n:s=b"',
+    'py:slot="s()"',
+    'py:replace="XML(m)"',
+    'py:content="item[:]"',
+    'http-equiv="$b"',
+)
 HOSTILE = (
     "",
     "\x00\x0b",
@@ -66,9 +119,15 @@ def random_template(data: bytes) -> tuple[str, dict[str, Any]]:
     element(0)
     hostile = choose.choice(HOSTILE) + data.decode("utf-8", "surrogateescape")[: choose.randrange(9)]
     names = {
-        "a": choose.choice((1, 2.5, None, True, b"b", "x")), "b": hostile, "c": choose.random() < 0.5, "d": {"v": hostile},
-        "e": [hostile, ("u", 1)], "h": "text", "m": choose.choice(("<i>1</i>2", "<j k='&lt;'/>", "", "3")), "item": None,
-    }  # fmt: skip
+        "a": choose.choice((1, 2.5, None, True, b"b", "x")),
+        "b": hostile,
+        "c": choose.random() < 0.5,
+        "d": {"v": hostile},
+        "e": [hostile, ("u", 1)],
+        "h": "text",
+        "m": choose.choice(("<i>1</i>2", "<j k='&lt;'/>", "", "3")),
+        "item": None,
+    }
     return f'<t xmlns:py="{KID}" xmlns:n="urn:n">{"".join(parts)}</t>', names
 
 
@@ -85,17 +144,20 @@ def judge_rendering(data: bytes) -> None:
 
     source, names = random_template(data)
     for method in ("xml", "xhtml", "html"):
-        text = _timed(lambda method=method: Template(source=source, **names).serialize(output=method), TemplateError)
-        if text is not None and method != "html":
-            parser = expat.ParserCreate(namespace_separator=" ")
-            parser.UseForeignDTD()
-            try:
-                parser.Parse(text.encode("utf-8"), True)
-            except expat.ExpatError as error:
-                empty = error.code == expat.errors.codes[expat.errors.XML_ERROR_NO_ELEMENTS]
-                assert empty or "junk after" in str(error), (
-                    f"{error}: {method} of {source!r} with {names!r} is {text!r}"
-                )
+        text = _timed(
+            lambda method=method: Template(source=source, **names).serialize("utf-8", True, method), TemplateError
+        )
+        problem = "" if text is None or method == "html" else malformed(f"<f>{text}</f>")
+        assert not problem, f"{problem}: {method} of {source!r} with {names!r} is {text!r}"
+
+
+def malformed(document: str) -> str:
+    """Return why a document is not well-formed, "" if it is."""
+    try:
+        expat.ParserCreate(namespace_separator=" ").Parse(document.encode("utf-8"), True)
+    except expat.ExpatError as error:
+        return str(error)
+    return ""
 
 
 def _timed(work: Any, refusal: type[Exception]) -> Any:

@@ -155,11 +155,11 @@ def test_elements_are_those_of_element_tree() -> None:
     child.text = "t"
     root.append(Comment(" note -- "))
     root.append(ProcessingInstruction("pi", "data"))
-    root.append(ProcessingInstruction("bare"))
+    root.append(ProcessingInstruction("bare", "?>"))
 
     assert bool(Element("empty"))
     assert root.getchildren()[0] is child
-    assert inside("$e", e=root) == '<r a="1" b="2"><c d="3" e="4">t</c><!-- note - - --><?pi data?><?bare ?></r>'
+    assert inside("$e", e=root) == '<r a="1" b="2"><c d="3" e="4">t</c><!-- note - - --><?pi data?><?bare ? >?></r>'
 
 
 @pytest.mark.parametrize("tag", ["a b", "1", "", "x><y", "a:b:c", "xmlns", "é\u2028", "{u}"])
