@@ -35,7 +35,7 @@ def main(text: str) -> str:
 class Shape(HTMLParser):
     """Whether every tag is closed, in order."""
 
-    VOID = frozenset({"br", "hr", "img", "input", "link", "meta", "use"})
+    VOID = frozenset({"br", "hr", "img", "input", "link", "meta"})
 
     def __init__(self, text: str) -> None:
         super().__init__()
