@@ -28,7 +28,7 @@ def test_every_name_of_the_engine_is_listed_with_its_signature() -> None:
 
     assert set(listed("From Python")) - set(kid.METHODS) == set(kid.__all__)
     for code in first_codes(section(REFERENCE, "From Python")):
-        name, _, arguments = code.rstrip(")").partition("(")
+        name, _, arguments = code.removesuffix(")").partition("(")
         if arguments:
             parameters = inspect.signature(getattr(kid, name)).parameters.values()
             plain = [str(p.replace(annotation=inspect.Parameter.empty)).replace("'", '"') for p in parameters]
