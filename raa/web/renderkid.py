@@ -9,7 +9,7 @@ from types import SimpleNamespace
 from typing import Any
 from urllib.parse import urlsplit
 
-from genshi.core import END, START, TEXT, Attrs, QName, Stream
+from genshi.core import END, PI, START, TEXT, Attrs, QName, Stream
 
 from raa.kid import Loader
 
@@ -44,17 +44,43 @@ class KidPages:
 
 
 class Widgets:
-    """The functions of `widgets.html` for a Kid page: `${widgets.icon('x')}`."""
+    """The functions of `widgets.html` for a Kid page: `${widgets.icon('x')}`.
+
+    Defining them takes longer than calling one, so one rendering of the template carries out all calls of a page: it
+    is handed a call, and read up to that call's end.
+    """
 
     def __init__(self, shared: Shared, ui: Any) -> None:
         self._shared, self._ui = shared, ui
+        self._calls: list[tuple[str, tuple[Any, ...], dict[str, Any]]] = []
+        self._events: Iterator[Event] | None = None
+        self._busy = False
 
     def __getattr__(self, name: str) -> Callable[..., Stream]:
         if name.startswith("_"):
             raise AttributeError(name)
-        return lambda *arguments, **named: self._shared(
-            "kidwidget.html", {"ui": self._ui, "name": name, "arguments": arguments, "named": named}
-        )
+        return lambda *arguments, **named: Stream(self._called(name, arguments, named))
+
+    def _called(self, name: str, arguments: tuple[Any, ...], named: dict[str, Any]) -> Iterator[Event]:
+        if self._busy:  # an argument of the call under way makes a call itself
+            yield from Widgets(self._shared, self._ui)._called(name, arguments, named)
+            return
+        if self._events is None:
+            calls = iter(lambda: self._calls.pop(), None)
+            self._events = iter(self._shared("kidwidget.html", {"ui": self._ui, "calls": calls}))
+        self._calls.append((name, arguments, named))
+        events, self._events, self._busy = self._events, None, True  # gone, if this call fails or is not read to its end
+        try:
+            for event in events:
+                if event[0] is PI and event[1] == ("raa", "begin"):
+                    break
+            for event in events:
+                if event[0] is PI and event[1] == ("raa", "end"):
+                    self._events = events
+                    break
+                yield event
+        finally:
+            self._busy = False
 
 
 def parts(events: Iterable[Event]) -> tuple[str, list[Event], Attrs, list[Event]]:
