@@ -16,6 +16,7 @@ NAMES = ("unicode", "basestring", "unichr", "xrange", "long")
 _METHODS = {"iteritems": "items", "iterkeys": "keys", "itervalues": "values"}
 _PRINT = re.compile(r"^((?:[^\n#'\"]*[:;])?[ \t]*)print[ \t]+(?!>>)([^\n;]+?)(,?)[ \t]*(?=;|$)", re.MULTILINE)
 _EXCEPT = re.compile(r"^([ \t]*except[ \t]+(?:[\w.]+|\([^()\n]*\)))[ \t]*,[ \t]*(\w+)[ \t]*:", re.MULTILINE)
+_LEADING = re.compile(r"^[ \t]+")
 #: what else Python 2 wrote, and what to write instead
 _REFUSED = {
     r"`": "repr(x) for `x`", r"<>": "!= for <>",
@@ -54,7 +55,7 @@ def statement(source: str, path: str, line: int) -> Any:
 def block(source: str, path: str, line: int) -> list[ast.stmt]:
     """Parse the code of a `<?python ?>` instruction, however it is indented."""
     line += source.count("\n", 0, len(source) - len(source.lstrip()))
-    first, *lines = [text.expandtabs() for text in source.strip().split("\n")]
+    first, *lines = [_LEADING.sub(lambda found: found[0].expandtabs(), text) for text in source.strip().split("\n")]
     margin = min((_margin(text) for text in lines if text.strip() and text.lstrip()[0] != "#"), default=0)
     lines = [text[:margin].lstrip() + text[margin:].rstrip() for text in lines]
     try:

@@ -30,7 +30,7 @@ class BaseTemplate:
     #: the class whose body is rendered: the template's own, or its layout's
     _kid_owner: ClassVar[type[BaseTemplate]]
 
-    def __init__(self, *ignored: object, **names: Any) -> None:
+    def __init__(self, /, *ignored: object, **names: Any) -> None:
         for name in names:
             if hasattr(BaseTemplate, name):
                 raise TemplateError(f"Keyword argument {name!r} is a reserved name.")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import replace
 from pathlib import Path
@@ -69,7 +70,11 @@ class Widgets:
             calls = iter(lambda: self._calls.pop(), None)
             self._events = iter(self._shared("kidwidget.html", {"ui": self._ui, "calls": calls}))
         self._calls.append((name, arguments, named))
-        events, self._events, self._busy = self._events, None, True  # gone, if this call fails or is not read to its end
+        events, self._events, self._busy = (
+            self._events,
+            None,
+            True,
+        )  # gone, if this call fails or is not read to its end
         try:
             for event in events:
                 if event[0] is PI and event[1] == ("raa", "begin"):
@@ -147,7 +152,7 @@ def with_tokens(events: Iterable[Event], token: str) -> Iterator[Event]:
 
 def _posts_here(attrs: Attrs) -> bool:
     values = {name.lower(): str(value) for name, value in attrs}
-    address = values.get("action", "").strip()
+    address = re.sub(r"[\x00-\x20]", "", values.get("action", ""))  # a browser ignores those
     here = not address.startswith(("//", "\\", "/\\")) and not urlsplit(address).scheme
     return values.get("method", "").lower() == "post" and here
 

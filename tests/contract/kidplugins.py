@@ -83,6 +83,7 @@ def label(name): return '%s &bull;' % name
         <form action="save" method="POST"><input type="hidden" name="name" value="node_$schedId"/><br/>
             <py:nothing xmlns:py="urn:nothing"/><button type="submit">Save</button></form>
         <form action="http://elsewhere.example/save" method="post"><button>Elsewhere</button></form>
+        <form action="/&#9;/elsewhere.example/" method="post"><button>Hidden</button></form>
         <form action="index" method="get"><button>Find</button></form>
         <form action="javascript:void(0);" method="post"><button>Script</button></form>
     </body>

@@ -116,6 +116,10 @@ def test_case_4_code_before_the_root_runs_once_and_code_inside_at_each_rendering
     assert (seen, template._kid_scope["runs"]) == ([2, 2], [1])
 
 
+def test_case_4_tabs_count_eight_and_those_in_texts_stay() -> None:
+    assert inside("<?python\n\tif 1:\n                x = 'a\tb'\n ?>$x") == "a\tb"
+
+
 def test_case_4_global_reaches_the_modules_names() -> None:
     template = page("<?python\nglobal y\ny = 30 ?>$y", "<?python y = 0 ?>")
 

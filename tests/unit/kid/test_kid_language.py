@@ -87,6 +87,10 @@ def test_reserved_names_are_refused() -> None:
         Template("<a/>", content=None)
 
 
+def test_a_variable_may_be_called_self() -> None:
+    assert inside("${self.defined('x')}", self=1, x=2) == "True"
+
+
 def test_variables_may_be_set_on_the_instance_and_modules_may_prepare_it() -> None:
     template = page("$x", "<?python\ndef initialize(template):\n    template.x = template.x + 1 ?>")
     template.x = 1

@@ -183,6 +183,8 @@ def test_the_import_hook_takes_further_endings_and_folders(tree: Path, monkeypat
         import kidtest_c  # type: ignore[import-not-found]
 
         assert [m.serialize(output="plain") for m in (kidtest_a, kidtest_b, kidtest_c)] == ["a", "b", "c"]
+        with pytest.raises(ModuleNotFoundError):
+            __import__("kidtest_nowhere")
         kid.enable_import([".kid"], [str(tree), str(tree / "secret")])
         kid.disable_import(str(tree / "secret"))
         assert kid.importer.installed() is not None
