@@ -46,19 +46,6 @@ class ElementStream(Stream):  # type: ignore[misc]
                 add_text(found, [found[-1].tail or "", event[1]])
         return found[0] if len(found) == 1 else found
 
-    def strip(self, levels: int = 1) -> ElementStream:
-        """Return what is left without the outermost levels of elements."""
-        return ElementStream(_stripped(self.events, levels))
-
-
-def _stripped(events: Iterable[Event], levels: int) -> Iterator[Event]:
-    depth = 0
-    for event in events:
-        depth -= event[0] is END
-        if depth >= levels:
-            yield event
-        depth += event[0] is START
-
 
 def XML(
     text: str | bytes, fragment: bool = True, encoding: str | None = None, xmlns: str | None = None,

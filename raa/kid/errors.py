@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import functools
 import re
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from types import TracebackType
 from typing import Any
@@ -75,7 +77,19 @@ def told(error: Exception) -> str:
     return f"name {name[1]} is not defined" if name else str(error)
 
 
-def located(error: Exception) -> Exception:
+@contextmanager
+def locating() -> Iterator[None]:
+    """Let errors of templates name their places."""
+    try:
+        yield
+    except Exception as error:
+        found = _located(error)
+        if found is error:
+            raise
+        raise found from error
+
+
+def _located(error: Exception) -> Exception:
     """Return the error with the template's file and line in its text; other errors of raa stay what they are."""
     path, line = _place_of(error.__traceback__)
     if not line or (isinstance(error, RaaError) and getattr(error, "path", path) not in ("", MARKUP)):

@@ -16,7 +16,7 @@ from raa.kid import runtime
 from raa.kid.compiler import compiled
 from raa.kid.content import XML, ElementStream, tojson
 from raa.kid.element import Comment, Element, ProcessingInstruction, SubElement
-from raa.kid.errors import TemplateNotFound, located
+from raa.kid.errors import TemplateNotFound, locating
 
 EXTENSION = ".kid"
 #: stands for the path of a template that is given as text
@@ -106,16 +106,11 @@ class Loader:
         scope |= {**NAMES, **template.constants, "_kid_scope": scope, "_kid_loader": self, "layout_params": {}}
         scope["__builtins__"] = {**vars(builtins), **_PYTHON_2, "__import__": self._import}
         scope |= {"document": partial(self.document, beside=path), **(names or {})}
-        try:
+        with locating():
             if execute:
                 execute(module, template.code)
             else:
                 exec(template.code, scope)  # noqa: S102 - that is what a template is
-        except Exception as error:
-            found = located(error)
-            if found is error:
-                raise
-            raise found from error
         return module
 
     def document(self, file: str, encoding: str | None = None, *, beside: str = "") -> ElementStream:

@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any, ClassVar
 
 from raa.kid.content import ElementStream, content
-from raa.kid.errors import TemplateError, TemplateNotFound, located
+from raa.kid.errors import TemplateError, TemplateNotFound, locating
 from raa.kid.match import Rule, matched
 from raa.kid.output import serialized
 from raa.kid.parse import Event
@@ -49,28 +49,14 @@ class BaseTemplate:
         return ElementStream(self._kid_guarded(stream))
 
     def _kid_guarded(self, stream: Any) -> Iterator[Event]:
-        try:
+        with locating():
             template = self._kid_framed() if stream is None else self
             rules = tuple(rule for cls in type(template).__mro__ for rule in cls.__dict__.get("_kid_rules", ()))
-            yield from matched(template._kid_pull() if stream is None else content(stream), template, rules)
-        except Exception as error:
-            found = located(error)
-            if found is error:
-                raise
-            raise found from error
+            yield from matched(template.content() if stream is None else content(stream), template, rules)
 
     def pull(self) -> ElementStream:
         """Return the events before any rule is applied."""
-        return ElementStream(self._kid_framed()._kid_pull())
-
-    def initialize(self) -> None:
-        """Do what is to be done before each rendering; a module's function of this name comes first."""
-
-    def _kid_pull(self) -> Iterator[Event]:
-        initialize = self._kid_scope.get("initialize")
-        if initialize is None or initialize(self) != 0:
-            self.initialize()
-        return self.content()
+        return ElementStream(self._kid_framed().content())
 
     def content(self) -> Iterator[Event]:
         """Return the body's events, or what the bases' template functions named `layout` make of them."""

@@ -86,7 +86,8 @@ def test_forms_that_post_to_this_console_get_the_token_and_no_others(admin: Clie
     forms = dict(re.findall(r'<form action="([^"]*)"(.*?)</form>', body, re.DOTALL))
 
     assert {action: form.count('name="_token"') for action, form in forms.items()} == {
-        "save": 1, "http://elsewhere.example/save": 0, "/\t/elsewhere.example/": 0, "index": 0, "javascript:void(0);": 0,
+        "save": 1, "http://elsewhere.example/save": 0, "/\t/elsewhere.example/": 0, "index": 0,
+        "javascript:void(0);": 0,
     }  # fmt: skip
     sent = admin.submit("/old/Old/index", "/old/Old/save", {"name": "x"})
     assert (sent.status, sent.headers["location"]) == (303, "/old/Old/index")
