@@ -140,7 +140,7 @@ class _Compiler:
                 for part in self.values(data, detail):
                     code.append((kind, part, place) if isinstance(part, str) else self.value(part, context))
             elif kind is COMMENT:
-                code += self.comment(data, line)
+                code += self.comment(data, line, context)
             elif kind is not END_NS:
                 code.append((kind, data, place))
         return code
@@ -148,7 +148,7 @@ class _Compiler:
     def value(self, tree: ast.expr, context: str) -> ast.stmt:
         return on_line(quoted(f"yield from _kid.{context}(VALUE)", VALUE=tree), tree.lineno)  # type: ignore[no-any-return]
 
-    def comment(self, data: str, line: int) -> Code:
+    def comment(self, data: str, line: int, context: str) -> Code:
         """Drop `<!--! -->`, interpolate what is code in a comment's clothes: `<!--[if` and `//-->`."""
         text = data.strip()
         if text.startswith("!"):
@@ -160,6 +160,11 @@ class _Compiler:
         place = (self.path, line, -1)
         if all(isinstance(part, str) for part in parts):
             return [(COMMENT, "".join(parts), place)]
+        if context in SPECIAL:  # that a script stands in a comment makes no difference to a browser
+            parts = [
+                part if isinstance(part, str) else quoted(f"_kid.text_of({context!r}, VALUE)", VALUE=part).value
+                for part in parts
+            ]
         trees = ast.List([_tree([part]) for part in parts], ast.Load())
         return [
             on_line(quoted(f"yield (_kid.COMMENT, _kid.comment(*TREES), {self.constant(place)})", TREES=trees), line)

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import math
 import re
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from typing import Any
@@ -190,6 +189,12 @@ def _escaped(value: Any, escape: Callable[[re.Match[str]], str]) -> Iterator[Eve
         yield kind, data, place
 
 
+def text_of(context: str, value: Any) -> str:
+    """Return the text of a value in a script or style sheet, for a comment there."""
+    events, dash = (script(value), "\\u002d") if context == "script" else (style(value), "\\00002d")
+    return "".join(data for kind, data, _ in events if kind is TEXT).replace("--", "-" + dash)
+
+
 def tojson(value: Any) -> Markup:
     """Return a value as JSON that may stand in a script, as code; raises `TypeError` for what JSON cannot hold."""
     return Markup(re.sub("[<>&']", lambda found: f"\\u{ord(found[0]):04x}", json.dumps(value)))
@@ -205,6 +210,3 @@ def _named(name: str) -> QName:
     if not _NAME.fullmatch(name):
         raise TemplateError(f"{str(name)[:100]!r} is no name that an element or attribute can have")
     return QName(name)
-
-
-__all__ = ["XML", "ElementStream", "attributes", "comment", "content", "math", "script", "style", "tojson", "updated"]

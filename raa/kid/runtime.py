@@ -8,7 +8,7 @@ from typing import Any
 
 from genshi.core import COMMENT, START
 
-from raa.kid.content import ElementStream, attributes, comment, content, script, style, updated
+from raa.kid.content import ElementStream, attributes, comment, content, script, style, text_of, updated
 from raa.kid.errors import TemplateNotFound, told
 from raa.kid.match import Rule
 from raa.kid.template import BaseTemplate
@@ -104,4 +104,4 @@ def _of_instance(template: type[BaseTemplate], method: str, args: tuple[Any, ...
     return getattr(template(**names), method)(*args, **how)
 
 
-__all__ = ["COMMENT", "START", "attributes", "comment", "content", "script", "style", "updated"]
+__all__ = ["COMMENT", "START", "attributes", "comment", "content", "script", "style", "text_of", "updated"]

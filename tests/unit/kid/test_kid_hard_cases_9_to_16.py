@@ -293,6 +293,15 @@ def test_case_16_style_sheets_and_directives_in_scripts_are_kept_the_same_way() 
     )
 
 
+def test_case_16_a_script_in_a_comment_is_a_script_all_the_same() -> None:
+    body = '<script><!--\nvar x = "$x" + $n;\n//--></script><style><!-- a#$y { } //--></style><p><!--[if $x]--></p>'
+
+    assert inside(body, output="html", x='"--></script>', n=1, y="menu}--") == (
+        '<script><!--\nvar x = "\\u0022-\\u002d\\u003e\\u003c/script\\u003e" + 1;\n//--></script>'
+        '<style><!-- a#menu\\00007d-\\00002d { } //--></style><p><!--[if "- -></script>]--></p>'
+    )
+
+
 def test_case_16_what_functions_and_elements_bring_into_a_script_cannot_end_it() -> None:
     element = Element("script")
     element.text = "a</script>b"
