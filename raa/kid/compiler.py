@@ -8,12 +8,11 @@ import io
 import re
 import tokenize
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
-from types import CodeType
 from typing import Any
 
 from genshi.core import COMMENT, END, END_NS, PI, START, START_NS, TEXT, Attrs, QName
 
+from raa.kid.assembly import Assembly, Code, Compiled
 from raa.kid.content import SPECIAL
 from raa.kid.errors import TemplateSyntaxError
 from raa.kid.interpolate import interpolate
@@ -27,18 +26,8 @@ DIRECTIVES = (
 _SIGNATURE = re.compile(r"\s*([A-Za-z_]\w*)\s*(?:\((.*)\))?\s*", re.DOTALL)
 _KEYWORD = re.compile(r"([A-Za-z_][\w.:-]*)\s*$")
 
-#: statements, and events that are known beforehand
-Code = list["ast.stmt | Event"]
 #: an element's directives: value and line
 Own = dict[str, tuple[str, int]]
-
-
-@dataclass(frozen=True, slots=True)
-class Compiled:
-    """A template as code, and the values that the code names."""
-
-    code: CodeType
-    constants: dict[str, Any]
 
 
 @functools.lru_cache(500)
@@ -47,66 +36,11 @@ def compiled(
 ) -> Compiled:
     """Compile a template, once for each content and path; raises `TemplateSyntaxError`."""
     events = parse(source, path, encoding=encoding, entities=None if entities is None else dict(entities))
-    return _Compiler(path).compiled(events)
+    compiler, outside = _Compiler(path), Code()
+    return compiler.finished(compiler.content(iter(events), "content", {}, outside), outside)
 
 
-class _Compiler:
-    def __init__(self, path: str) -> None:
-        self.path = path
-        self.constants: dict[str, Any] = {}
-        self.functions: list[ast.FunctionDef] = []
-        self.defs: list[str] = []
-        self.rules: list[str] = []
-        self.bases, self.layout, self.line = "", "None", 1
-
-    def compiled(self, events: list[Event]) -> Compiled:
-        outside: Code = []
-        body = self.content(iter(events), "content", {}, outside)
-        self.function("def _kid_body(self): pass", body, 1)
-        assembly = (
-            f"Template = _kid.assemble(_kid_scope, _kid_body, [{self.bases}], {{{', '.join(self.defs)}}},"
-            f" ({''.join(rule + ', ' for rule in self.rules)}), {self.layout})"
-        )
-        module = [*self.joined(outside), *self.functions, on_line(quoted(assembly), self.line)]
-        shared = {
-            name for found in module for node in ast.walk(found) if isinstance(node, ast.Global) for name in node.names
-        }
-        for function in self.functions:
-            _load_names(function, shared)
-        try:
-            code = compile(ast.Module(module, []), self.path, "exec", dont_inherit=True)
-        except REFUSALS as error:
-            line = getattr(error, "lineno", None) or 1
-            raise TemplateSyntaxError(str(getattr(error, "msg", error)), self.path, line) from error
-        return Compiled(code, self.constants)
-
-    # -- pieces
-
-    def constant(self, value: Any) -> str:
-        """Keep a value for the code; returns the name it has there."""
-        name = f"_kid_{len(self.constants)}"
-        self.constants[name] = value
-        return name
-
-    def function(self, head: Any, body: Code, line: int) -> None:
-        function = quoted(head) if isinstance(head, str) else head
-        function.body = [*self.joined(body), quoted("yield from ()")]
-        self.functions.append(on_line(function, line))
-
-    def joined(self, code: Code) -> list[ast.stmt]:
-        """Return statements alone; events that follow one another are yielded at once."""
-        found: list[ast.stmt] = []
-        known: list[Event] = []
-        for item in [*code, None]:
-            if isinstance(item, tuple):
-                known.append(item)
-                continue
-            if known:
-                found.append(on_line(quoted(f"yield from {self.constant(tuple(known))}"), known[0][2][1]))
-                known = []
-            found += [item] if item else []
-        return found
-
+class _Compiler(Assembly):
     def values(self, text: str, lines: list[tuple[int, int]]) -> list[Any]:
         """Return the plain parts and parsed expressions of a text."""
         return [
@@ -165,10 +99,9 @@ class _Compiler:
                 part if isinstance(part, str) else quoted(f"_kid.text_of({context!r}, VALUE)", VALUE=part).value
                 for part in parts
             ]
+        event = f"(_kid.COMMENT, _kid.comment(*TREES), {self.constant(place)})"
         trees = ast.List([_tree([part]) for part in parts], ast.Load())
-        return [
-            on_line(quoted(f"yield (_kid.COMMENT, _kid.comment(*TREES), {self.constant(place)})", TREES=trees), line)
-        ]
+        return [on_line(quoted(f"yield {event}", TREES=trees), line)]
 
     def element(
         self, data: Any, line: int, lines: list[int], events: Iterator[Event], context: str, scope: Mapping[str, str],
@@ -177,14 +110,13 @@ class _Compiler:
         """Compile an element with its directives, from the innermost out."""
         name, attrs = data
         scope = {**scope, **dict(pair for _, pair, _ in declared)}
-        prefix, own = f"{{{KID}}}", Own()
-        plain = [
-            (key, value, place) for (key, value), place in zip(attrs, lines, strict=True) if not key.startswith(prefix)
-        ]
+        plain, own = [], Own()
         for (key, value), place in zip(attrs, lines, strict=True):
-            if key.startswith(prefix):
+            if key.namespace == KID:
                 own[key.localname] = value, place
                 self.known(key.localname, value, place, root)
+            else:
+                plain.append((key, value, place))
         spaces = [event for event in declared if event[1][1] != KID]
         code = self.tag(name, plain, own, line, events, context, scope, spaces)
         for word in ("if", "for"):
@@ -209,9 +141,8 @@ class _Compiler:
     def known(self, word: str, text: str, line: int, root: bool) -> None:
         """Refuse what is no directive; take up those of the whole template."""
         if word not in DIRECTIVES:
-            raise TemplateSyntaxError(
-                f"there is no py:{word}; there are py:{', py:'.join(DIRECTIVES)}", self.path, line
-            )
+            known = ", py:".join(DIRECTIVES)
+            raise TemplateSyntaxError(f"there is no py:{word}; there are py:{known}", self.path, line)
         if word in ("extends", "layout") and not root:
             raise TemplateSyntaxError(f"py:{word} belongs on the outermost element", self.path, line)
         if word == "extends":
@@ -224,12 +155,6 @@ class _Compiler:
             if is_expression(text):
                 self.lookup("def _kid_layout(self): pass", text, line)
                 self.layout += ", _kid_layout"
-
-    def lookup(self, head: str, source: str, line: int) -> None:
-        """Add a function that returns the value of an expression."""
-        function = quoted(head)
-        function.body = [quoted("return VALUE", VALUE=expression(source, self.path, line))]
-        self.functions.append(on_line(function, line))
 
     def definition(self, text: str, line: int, code: Code) -> str:
         found = _SIGNATURE.fullmatch(text)
@@ -250,8 +175,10 @@ class _Compiler:
         bare = "replace" in own or (strip is not None and not strip[0].strip())
         local = name.localname.lower()
         within = local if local in SPECIAL and not bare else context
-        inside = self.content(events, within, scope)
-        if content:
+        if content is None:
+            inside = self.content(events, within, scope)
+        else:
+            _skip(events)
             inside = [self.value(expression(content[0], self.path, content[1]), within)] if content[0].strip() else []
         if bare:
             return inside
@@ -276,10 +203,8 @@ class _Compiler:
         parts: dict[str, ast.expr] = {"PAIRS": ast.List(pairs, ast.Load())}
         call = "_kid.attributes(*PAIRS)"
         if "attrs" in own:
-            call, parts["MORE"] = (
-                f"_kid.updated(PAIRS, MORE, {self.constant(dict(scope))})",
-                self.mapping(*own["attrs"]),
-            )
+            call = f"_kid.updated(PAIRS, MORE, {self.constant(dict(scope))})"
+            parts["MORE"] = self.mapping(*own["attrs"])
         place = self.constant((self.path, line, -1))
         return on_line(quoted(f"yield (_kid.START, ({self.constant(name)}, {call}), {place})", **parts), line)  # type: ignore[no-any-return]
 
@@ -293,6 +218,14 @@ class _Compiler:
             except (*REFUSALS, tokenize.TokenError):
                 what = f"py:attrs takes a dict, pairs or keywords, not {text}: {error.__cause__}"
                 raise TemplateSyntaxError(what, self.path, line) from error
+
+
+def _skip(events: Iterator[Event]) -> None:
+    """Leave out what an element holds, up to its end: it only shows what a value will look like there."""
+    depth = 1
+    while depth:
+        kind = next(events)[0]
+        depth += (kind is START) - (kind is END)
 
 
 def _tree(parts: list[Any]) -> ast.expr:
@@ -313,19 +246,3 @@ def _keywords(text: str) -> str:
             done += flat[start : start + name.start()] + f"{name[1]!r}:"
             start = token.end[1]
     return done + flat[start:]
-
-
-def _load_names(function: ast.FunctionDef, shared: set[str]) -> None:
-    """Let a function begin with all names it reads or writes, from the template's variables, its module and Python.
-
-    So they are local, and one that is assigned later begins as the variable. Names that some code declares `global`
-    are looked up where they are used.
-    """
-    own = function.args
-    known = [*own.posonlyargs, *own.args, *own.kwonlyargs, *filter(None, (own.vararg, own.kwarg))]
-    used = {node.id for found in function.body for node in ast.walk(found) if isinstance(node, ast.Name)}
-    names = sorted(name for name in used - shared - {arg.arg for arg in known} if not name.startswith("_kid"))
-    if names:
-        load = quoted(f"{', '.join(names)}, = _kid.load(self, _kid_scope, {tuple(names)!r})")
-        unset = [quoted(f"if {name} is _kid.unset: del {name}") for name in names]
-        function.body[:0] = [on_line(found, function.lineno) for found in (load, *unset)]

@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable
+from itertools import islice
 
 _DOLLAR = re.compile(r"\$(?:(?P<dollar>\$)|(?P<name>[A-Za-z]\w*(?:\.[A-Za-z_]\w*)*)|(?P<open>\{))", re.ASCII)
-#: how many further closing braces are tried where the first does not end an expression
+_BRACE = re.compile(r"\}")
+#: how many closing braces are tried
 _TRIES = 20
 
 
@@ -35,10 +37,6 @@ def interpolate(text: str, valid: Callable[[str], bool]) -> list[str | tuple[str
 
 
 def _closing(text: str, start: int, valid: Callable[[str], bool]) -> int:
-    """Return where the brace is that closes an expression."""
-    first = end = text.find("}", start)
-    for _ in range(_TRIES):
-        if end < 0 or not text[start:end].strip() or valid(text[start:end]):
-            break
-        end = text.find("}", end + 1)
-    return end if end >= 0 and valid(text[start:end]) else first
+    """Return where the brace is that closes an expression; there is one."""
+    ends = [found.start() for found in islice(_BRACE.finditer(text, start), _TRIES)]
+    return next((end for end in ends if not text[start:end].strip() or valid(text[start:end])), ends[0])

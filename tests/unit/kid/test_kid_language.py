@@ -29,6 +29,12 @@ def test_replace_puts_its_value_in_place_of_the_element_whatever_strip_says() ->
     assert inside('<p py:replace="x" py:strip="False">y</p><p py:replace="None"/><p py:replace="">z</p>', x=1) == "1"
 
 
+def test_what_content_and_replace_leave_out_is_not_looked_at() -> None:
+    body = '<p py:content="x">${1 +} <b py:def="f">y</b><u><i py:foo=""/></u></p><p py:replace="x">${</p>$x'
+
+    assert inside(body, x=1) == "<p>1</p>11"
+
+
 @pytest.mark.parametrize(("strip", "result"), [("", "a"), ("True", "a"), ("0", "<p>a</p>"), ("''", "<p>a</p>")])
 def test_strip_and_its_old_name_omit(strip: str, result: str) -> None:
     assert inside(f'<p py:strip="{strip}">a</p>') == inside(f'<p py:omit="{strip}">a</p>') == result
