@@ -38,39 +38,38 @@ class Renderer:
         self._development = development
         self._loaders: dict[Path | None, TemplateLoader] = {}
         self._kid: KidPages | None = None
-        self._found: dict[tuple[str, Path | None], tuple[Path, Path | None]] = {}
+        self._found: dict[tuple[str, Path | None], tuple[Path, str, Path | None]] = {}
         self._lock = threading.Lock()
 
     def page(self, template: str, data: Mapping[str, Any], ui: Any, folder: Path | None = None) -> bytes:
         """Render a page; `folder` is the plugin's, whose templates come before the shared ones."""
-        path, owner = self._find(template, folder)
         names = {"include": self._include(ui, folder), **data}
         try:
-            stream = self._stream(path, names, ui, owner)
+            stream = self._stream(template, names, ui, folder)
             return stream.render("html", doctype="html5", encoding="utf-8")  # type: ignore[no-any-return]
         except TemplateError as error:
             failed = PageError(f"{error}\n{error.excerpt()}".strip() if self._development else str(error))
             failed.shown = self._development
             raise failed from error
 
-    def _stream(self, path: Path, names: Mapping[str, Any], ui: Any, owner: Path | None) -> Stream:
-        if path.suffix == ".kid":
-            return self._kid_pages().stream(path, ui, names)
-        return self._loader(owner).load(path.name).generate(**{"ui": ui, **names})
+    def _stream(self, template: str, names: Mapping[str, Any], ui: Any, folder: Path | None) -> Stream:
+        place, name, owner = self._find(template, folder)
+        if name.endswith(".kid"):
+            return self._kid_pages().stream(place / name, ui, names)
+        return self._loader(owner).load(name).generate(**{"ui": ui, **names})
 
     def _include(self, ui: Any, folder: Path | None) -> Any:
         """Return what puts one template into another, whichever language either is written in."""
 
         def include(template: str, **names: Any) -> Stream:
-            path, owner = self._find(template, folder)
-            return self._stream(path, {"include": include, **names}, ui, owner)
+            return self._stream(template, {"include": include, **names}, ui, folder)
 
         return include
 
     # -- finding
 
-    def _find(self, template: str, folder: Path | None) -> tuple[Path, Path | None]:
-        """Return a template's file and the plugin folder it belongs to.
+    def _find(self, template: str, folder: Path | None) -> tuple[Path, str, Path | None]:
+        """Return where a template's file is, its name there, and the plugin folder it belongs to.
 
         A name with an ending is a file of that folder or a shared one. One without (`index`, and the classic
         `rPath.hello.index` and `hello.templates.index`) may be either language, and its plugin another one.
@@ -87,8 +86,8 @@ class Renderer:
         for place in places:
             for name in names:
                 if (place / name).is_file():
-                    self._found[template, folder] = place / name, owner
-                    return place / name, owner
+                    self._found[template, folder] = place, name, owner
+                    return self._found[template, folder]
         raise ConfigurationError(f"there is no template {' or '.join(names)} in {', '.join(map(str, places))}")
 
     def _places(self, owner: Path | None) -> list[Path]:

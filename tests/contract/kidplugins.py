@@ -37,6 +37,10 @@ class Old(rAAWebPlugin):
     def turned(self):
         return {}
 
+    @raa.web.expose(template="sub/deep.html")
+    def deep(self):
+        return {}
+
     @raa.web.expose(template="nowhere")
     def nowhere(self):
         return {}
@@ -138,10 +142,20 @@ WRITE = """<html xmlns:py="http://purl.org/kid/ns#" py:extends="raa.templates.ma
 def write_old(folder: Path) -> Path:
     """Write the plugin `old`; returns the folder for `plugins.dirs`."""
     files = {
-        "__init__.py": "", "web/__init__.py": WEB, "index.kid": INDEX, "templates/wizard.kid": WIZARD, "pass.kid": PASS,
-        "templates/broken.kid": BROKEN, "templates/mixed.html": MIXED_HTML, "templates/mixed.kid": MIXED_KID,
-        "templates/part.kid": PART_KID, "templates/part.html": PART_HTML, "templates/write.kid": WRITE,
-    }  # fmt: skip
+        "__init__.py": "",
+        "web/__init__.py": WEB,
+        "index.kid": INDEX,
+        "templates/wizard.kid": WIZARD,
+        "pass.kid": PASS,
+        "templates/broken.kid": BROKEN,
+        "templates/mixed.html": MIXED_HTML,
+        "templates/mixed.kid": MIXED_KID,
+        "templates/sub/deep.html": "<p>deep ${include('sub/deeper.kid')}</p>",
+        "templates/sub/deeper.kid": "<b>deeper</b>",
+        "templates/part.kid": PART_KID,
+        "templates/part.html": PART_HTML,
+        "templates/write.kid": WRITE,
+    }
     for name, text in files.items():
         (folder / "old" / name).parent.mkdir(parents=True, exist_ok=True)
         (folder / "old" / name).write_text(text)

@@ -107,6 +107,10 @@ def test_a_page_that_extends_nothing_has_no_frame(admin: Client) -> None:
     assert admin.get("/old/Old/plain").text == "<!DOCTYPE html>\n<p>no frame, False, , </p>"
 
 
+def test_templates_may_lie_in_folders_of_templates(admin: Client) -> None:
+    assert admin.get("/old/Old/deep").text == "<!DOCTYPE html>\n<p>deep <b>deeper</b></p>"
+
+
 def test_genshi_and_kid_stand_in_one_another_and_rules_reach_across(admin: Client) -> None:
     mixed, turned = main(admin.get("/old/Old/mixed").text), main(admin.get("/old/Old/turned").text)
 
