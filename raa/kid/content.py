@@ -67,6 +67,8 @@ def content(value: Any) -> Iterable[Event]:
     """Return the events of any value, as Kid did: texts, numbers, elements, streams, templates, and lists of them."""
     if value is None:
         return ()
+    if isinstance(value, int | float):
+        value = str(value)
     if isinstance(value, str):
         if isinstance(value, Markup) or hasattr(value, "__html__"):
             return ((TEXT, Markup(value), NOWHERE),)

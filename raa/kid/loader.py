@@ -68,8 +68,8 @@ class Loader:
             if package := self.packages.get(".".join(outer[start:end])):
                 yield package.joinpath(*outer[end:], last + EXTENSION)
                 yield package.joinpath("templates", *outer[end:], last + EXTENSION)
-        if outer and all(part.isidentifier() for part in outer):
-            if near and not self.confined:
+        if outer and not self.confined and all(part.isidentifier() for part in outer):
+            if near:
                 yield near.parent.joinpath(*outer, last + EXTENSION)
             try:
                 spec = importlib.util.find_spec(".".join(outer))

@@ -9,7 +9,7 @@ from typing import Any
 from genshi.core import COMMENT, START
 
 from raa.kid.content import ElementStream, attributes, comment, content, script, style, text_of, updated
-from raa.kid.errors import TemplateNotFound, told
+from raa.kid.errors import TemplateError, TemplateNotFound, told
 from raa.kid.match import Rule
 from raa.kid.template import BaseTemplate
 
@@ -89,6 +89,8 @@ def assemble(
     template: Any = type("Template", tuple(own) or (BaseTemplate,), members)
     template._kid_owner = template
     for name in defs:
+        if hasattr(BaseTemplate, name):
+            raise TemplateError(f"py:def cannot define {name}(): every template has a method of that name")
         scope[name] = lambda *args, _name=name, **named: getattr(template(), _name)(*args, **named)
     for name in ("pull", "serialize", "generate", "write"):
         scope.setdefault(name, lambda *args, _name=name, **named: _of_instance(template, _name, args, named))

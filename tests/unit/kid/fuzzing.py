@@ -154,7 +154,7 @@ def judge_rendering(data: bytes) -> None:
 def malformed(document: str) -> str:
     """Return why a document is not well-formed, "" if it is."""
     try:
-        expat.ParserCreate(namespace_separator=" ").Parse(document.encode("utf-8"), True)
+        expat.ParserCreate(namespace_separator=" ").Parse(document.encode("utf-8", "surrogatepass"), True)
     except expat.ExpatError as error:
         return str(error)
     return ""

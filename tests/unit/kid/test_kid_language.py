@@ -50,6 +50,11 @@ def test_a_slot_is_a_definition_that_is_called_where_it_stands() -> None:
     assert inside('<p py:slot="s">1</p>${s()}') == "<p>1</p><p>1</p>"
 
 
+def test_a_definition_cannot_take_the_name_of_a_method() -> None:
+    with pytest.raises(TemplateError, match=r"py:def cannot define content\(\)"):
+        page('<p py:def="content()"/>')
+
+
 def test_a_definition_within_another_is_found_by_all() -> None:
     assert inside('<a py:def="f"><b py:def="g(x=\'d\')">$x</b>${g(1)}</a>${f()}${g()}') == "<a><b>1</b></a><b>d</b>"
 

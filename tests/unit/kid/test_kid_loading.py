@@ -237,6 +237,16 @@ def test_blocks_in_one_another_beyond_what_python_takes_are_refused() -> None:
         Template(source=nested)
 
 
+def test_a_dotted_name_is_looked_for_where_python_would_look() -> None:
+    module = kid.load_template("raa.templates.master")
+
+    assert Path(str(module.__file__)).name == "master.kid"
+    assert str(module.display_instructions("Read this.")) == '<p class="prose">Read this.</p>'
+    for name in ("raa.templates.nowhere", "nowhere_at_all.master", "json.decoder.x"):
+        with pytest.raises(TemplateNotFound, match=name):
+            kid.load_template(name)
+
+
 def test_a_relative_name_is_looked_for_in_the_working_directory(tree: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.chdir(tree / "plugin")
 

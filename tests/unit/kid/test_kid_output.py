@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 from rendering import inside
 
-from raa.kid import METHODS, Template, TemplateError
+from raa.kid import METHODS, Markup, Template, TemplateError
 
 XHTML = "http://www.w3.org/1999/xhtml"
 
@@ -40,6 +40,14 @@ def test_names_are_written_in_capitals_and_values_are_not() -> None:
     assert inside(
         '<a href="x y=z" checked="1">b c="d"</a>', output="HTML"
     ) == '<T><A HREF="x y=z">b c="d"</A></T>'.replace('z">', 'z" CHECKED>')
+
+
+def test_marked_text_may_be_empty_or_a_single_sign_and_switches_need_no_value() -> None:
+    body = '${M("")}<input checked="" name=""/>${M(s)}'
+
+    assert inside(body, output="html", M=Markup, s="<") == '<input checked name=""><'
+    assert inside(body, output="HTML", M=Markup, s="</b>").startswith("<T><INPUT CHECKED")
+    assert inside(body, M=Markup, s="") == '<input checked="" name="" />'
 
 
 def test_an_unknown_method_is_refused_with_those_there_are() -> None:
