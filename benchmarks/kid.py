@@ -51,6 +51,10 @@ def run(size: Size, peers: bool) -> Iterator[Row]:
         match = MarkupTemplate(FRAMED % (GENSHI, "body", "select('*')"))
         ours_match = kid.load_template(FRAMED % (kid.KID, "item.tag == 'body'", "item[:]"))
         pages["a match on the body"] = lambda: _html(match.generate()), lambda: _html(ours_match.Template())
+        pages["the table by each one's own"] = (
+            lambda: genshi.generate(title="<T>", rows=rows).render("xhtml", doctype="xhtml", encoding="utf-8"),
+            lambda: ours.serialize(title="<T>", rows=rows, output="xhtml").encode(),
+        )
         pages["hello in the frame"] = lambda: hello("index.html"), lambda: hello("index.kid")
         for name, (other, mine) in pages.items():
             yield _compared(name, other, mine, size)

@@ -39,7 +39,9 @@ def kid_sdist(folder: Path) -> Path:
     kept = CACHE / "kid-0.9.6.tar.gz"
     if not kept.is_file() or hashlib.sha256(kept.read_bytes()).hexdigest() != SHA256:
         CACHE.mkdir(exist_ok=True)
-        os.replace(_download(folder), kept)  # noqa: PTH105 - one rename, whoever else downloads it at the same time
+        fetched = _download(folder)
+        fetched.replace(kept)  # one rename, whoever else fetches it at the same time
+        fetched.parent.rmdir()
     with tarfile.open(kept) as archive:
         archive.extractall(folder, filter="data")
     return folder / "kid-0.9.6"
