@@ -94,7 +94,10 @@ def _parsed(source: str, path: str, line: int) -> list[ast.stmt]:
         if hasattr(node, "lineno"):  # the columns are not those of the template
             node.lineno = node.end_lineno = node.lineno + line - 1  # type: ignore[attr-defined]
             node.col_offset = node.end_col_offset = -1  # type: ignore[attr-defined]
-    return [on_line(_Idioms(path).visit(node), node.lineno) for node in tree.body]
+    try:
+        return [on_line(_Idioms(path).visit(node), node.lineno) for node in tree.body]
+    except RecursionError:
+        raise TemplateSyntaxError(f"nested too deep: {source[:60]}", path, line) from None
 
 
 def _print(found: re.Match[str]) -> str:
