@@ -23,6 +23,7 @@ FIELDS = {
     "idle": {"CPU %", "wake-ups/s"},
     "backup": {"tree MB", "s", "MB/s", "x tar"},
     "restore": {"tree MB", "s", "MB/s", "x tar"},
+    "kid": {"Genshi ms", "Kid ms", "x Genshi", "kB left"},
 }
 #: the tables of a benchmark that has several, by how they begin
 TABLES = {
