@@ -23,6 +23,7 @@ from raa.host import files
 from raa.lib.passwordpolicy import MINIMUM
 from raa.plugin.discovery import PluginFolder, discover
 from raa.rpath_error import ConfigurationError
+from raa.service import limits
 from raa.service.accounts import Accounts
 from raa.service.begun import Begun
 from raa.service.engine import Engine
@@ -90,6 +91,7 @@ def build_accounts(settings: Settings, database: Database) -> Accounts:
 
 def build_service(settings: Settings) -> Engine:
     """Build the service side; nothing runs until `start`."""
+    limits.check(settings.config)
     database = open_ledger(settings)
     config, clock = settings.config, settings.clock
     ledger, history, pool = Ledger(database), History(database), Pool()
@@ -111,6 +113,7 @@ def build_service(settings: Settings) -> Engine:
             "state": str(settings.state),
             "zone": settings.zone,
             "begun": str(begun.path),
+            "limits": limits.limits(config, plugin),
         }
 
     runner = Runner(

@@ -26,7 +26,7 @@ log = logging.getLogger("raa.service")
 
 
 class InlineWorker:
-    """A thread with its instances of plugins; has the methods of `pool.Worker` that runs use."""
+    """A thread with its instances of plugins; has the methods of `handle.Worker` that runs use."""
 
     def __init__(self, pool: InlinePool) -> None:
         self.pool = pool

@@ -22,8 +22,9 @@ from raa.protocols import Values, WebSide
 from raa.rpath_error import DeadlineExceeded, RaaError, to_wire
 from raa.service import recovery
 from raa.service.begun import Begun
+from raa.service.handle import Worker
 from raa.service.inline import InlinePool, InlineWorker
-from raa.service.pool import Pool, Worker
+from raa.service.pool import Pool
 from raa.service.run import Run, explain, outcome
 from raa.service.teller import Teller
 
@@ -146,6 +147,7 @@ class Runner:
         job = run.job
         try:
             bind = self._bind(job.plugin)
+            run.timeout = job.timeout or bind.get("limits", self._timeouts)[job.lane]
             worker = self.inline.take(job.plugin) if self.inline.serves(job.plugin) else self.pool.take(job.plugin)
             if not run.begin(worker):
                 self._give_back(worker, True)

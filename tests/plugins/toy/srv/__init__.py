@@ -2,6 +2,7 @@
 
 import ctypes
 import os
+import resource  # for what tests have performed  # noqa: F401
 import signal
 import stat
 import subprocess
@@ -155,6 +156,11 @@ class Toy(rAASrvPlugin):
         error = InvalidInput("odd")
         error.problems = [1, {2}]
         raise error
+
+    def perform(self, schedId, execId, code):
+        """Carry out what the test gives, and tell who did."""
+        exec(code, {**globals()})
+        return os.getpid()
 
     def leaveAlarm(self, schedId, execId):
         signal.setitimer(signal.ITIMER_REAL, 0.3)
