@@ -26,6 +26,7 @@ from raa.rpath_error import ConfigurationError
 from raa.service import limits
 from raa.service.accounts import Accounts
 from raa.service.begun import Begun
+from raa.service.declarations import Declarations
 from raa.service.engine import Engine
 from raa.service.inline import InlinePool
 from raa.service.pool import Pool
@@ -128,6 +129,7 @@ def build_service(settings: Settings) -> Engine:
         call_timeout=config.typed("service.call_timeout", float, 120.0),
         bind=bind,
     )
+    runner.declared = Declarations(pool, runner.inline, bind)
     engine = Engine(
         ledger=ledger,
         history=history,

@@ -170,6 +170,9 @@ class Worker:
         if "hello" in message and not self.pid:
             self.pool.known(self, message["hello"])
             return
+        if "declared" in message and self.plugin:
+            self.pool.declared[self.plugin] = message["declared"]
+            return
         if "done" in message:
             self._output.drain(self._say)  # what the method printed belongs to its run, so before the run ends
         listener = self.listener

@@ -77,6 +77,10 @@ class InlineWorker:
             raise from_wire(answer["error"])
         return answer["value"]
 
+    def check(self) -> None:
+        """Raise `Cancelled` if the run was asked to stop."""
+        self._listening()
+
     def _listening(self) -> Run:
         listener = self.listener
         if self._stop or listener is None:

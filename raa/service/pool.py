@@ -12,6 +12,7 @@ import sys
 import threading
 import time
 
+from raa.protocols import Values
 from raa.rpath_error import OperationFailed
 from raa.service import kernel
 from raa.service.handle import Worker
@@ -37,6 +38,8 @@ class Pool:
         self._control: socket.socket | None = None
         self._process: subprocess.Popen[bytes] | None = None
         self._closing = False
+        #: what service halves declare, by plugin and method, as workers that loaded them have told
+        self.declared: dict[str, dict[str, Values]] = {}
         #: exit codes of workers whose hello has not been read yet
         self._early: dict[int, int] = {}
 
@@ -71,8 +74,19 @@ class Pool:
         with self._lock:
             return {self.spawner_pid, *(worker.pid for worker in self._workers)} - {0}
 
-    def take(self, plugin: str) -> Worker:
-        """Return a worker for a run of this plugin: its own idle one, else an unbound one, else a new one."""
+    @property
+    def running(self) -> bool:
+        """Whether workers can be started this moment."""
+        return self._control is not None and not self._closing
+
+    def take(self, plugin: str, method: str) -> Worker:
+        """Return a worker for a run of this plugin: its own idle one, else an unbound one, else a new one.
+
+        A method that is to have a process of its own never gets one that has run something. A plugin that has not
+        told what it declares has no such worker either.
+        """
+        told = self.declared.get(plugin, {})
+        fresh = (told.get(method) or told.get("") or {}).get("isolation") == "fresh"
         until = time.monotonic() + RESTART
         with self._lock:
             while self._control is None and not self._closing:
@@ -80,7 +94,7 @@ class Pool:
                     raise OperationFailed("the spawner is not running; restart raa")
             if self._closing:
                 raise OperationFailed("raa is stopping and starts no more runs")
-            for wanted in (plugin, None):
+            for wanted in (None,) if fresh else (plugin, None):
                 for worker in reversed(self._idle):
                     if worker.plugin == wanted:
                         self._idle.remove(worker)

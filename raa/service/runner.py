@@ -6,7 +6,6 @@ import logging
 import threading
 import time
 from collections.abc import Callable, Sequence
-from dataclasses import replace
 from functools import partial
 from typing import Any
 
@@ -22,6 +21,7 @@ from raa.protocols import Values, WebSide
 from raa.rpath_error import DeadlineExceeded, RaaError, to_wire
 from raa.service import recovery
 from raa.service.begun import Begun
+from raa.service.declarations import Declarations
 from raa.service.handle import Worker
 from raa.service.inline import InlinePool, InlineWorker
 from raa.service.pool import Pool
@@ -52,6 +52,8 @@ class Runner:
         self.clock = clock
         self.monotonic = monotonic
         self.web: WebSide | None = None
+        #: what service halves declare; None where nothing is asked of any
+        self.declared: Declarations | None = None
         self.changed = threading.Condition()
         self.queue = Queue({AWAITED: IMMEDIATE, LONG: max_runs})
         self.teller = Teller(history)
@@ -148,7 +150,8 @@ class Runner:
         try:
             bind = self._bind(job.plugin)
             run.timeout = job.timeout or bind.get("limits", self._timeouts)[job.lane]
-            worker = self.inline.take(job.plugin) if self.inline.serves(job.plugin) else self.pool.take(job.plugin)
+            inline = self.inline.serves(job.plugin)
+            worker = self.inline.take(job.plugin) if inline else self.pool.take(job.plugin, job.method)
             if not run.begin(worker):
                 self._give_back(worker, True)
                 self._finish(run, *(run.stopping or ("cancelled", "")))
@@ -241,6 +244,8 @@ class Runner:
         if state in ("failed", "timed_out"):
             log.warning("%s: run %d (%s) %s: %s", job.plugin, job.exec_id, job.method, state, message)
         again = _again(job, state, now) if state in ("failed", "timed_out") and not self.stopping else None
+        if state == "interrupted":
+            again = recovery.anew(self, job, now, ask=False)
         write: dict[str, Any] = {
             "reason": reason or explain(error), "message": None if message is None else str(message),
             "result": values.to_json(value) if value is not None else None, "error": error, "again": again,
@@ -258,7 +263,7 @@ class Runner:
             self.notify()
             self.teller.ended(job.exec_id, job.kind)
             if further:
-                self.take_in([again_job(job, further, again or now)])
+                self.take_in([job.again(further, again or now)])
 
         if prompt or job.lane == AWAITED:  # somebody waits for it
             try:
@@ -274,7 +279,7 @@ class Runner:
     def _finish_late(self, run: Run, state: str, now: float, write: dict[str, Any]) -> None:
         further = self.ledger.finish(run.exec_id, state, now, **write)
         if further:
-            self.take_in([again_job(run.job, further, write["again"])])
+            self.take_in([run.job.again(further, write["again"])])
 
     def _leave(self, run: Run, clean: bool) -> None:
         """Free the run's place and worker; what starts in them is claimed after the end that waits to be written."""
@@ -370,8 +375,3 @@ def _again(job: Job, state: str, now: float) -> float | None:
     except RaaError:  # the schedule was changed to nonsense; it is shown as broken
         return None
     return policy.again_at(state, job.attempt, now)
-
-
-def again_job(job: Job, exec_id: int, begin: float) -> Job:
-    """Return the further attempt at a job's occurrence; its arguments are those of the first, secrets included."""
-    return replace(job, exec_id=exec_id, who="retry", begin=begin, attempt=job.attempt + 1, claimed=False)

@@ -15,6 +15,7 @@ from typing import Any, NoReturn
 from raa.protocols import Values
 from raa.rpath_error import InvalidInput, RaaError, to_wire
 from raa.service import cgroup, kernel
+from raa.service.declared import FRESH, declared_by, pick
 from raa.service.frames import Channel
 from raa.service.invoke import Cancelled, build, invoke, open_marks
 from raa.service.link import Link
@@ -31,13 +32,18 @@ class Bound:
         self._marks = -1
         self._trace: tuple[object, ...] = ()
         self._memory = 0
+        self._declared: dict[str, Values] = {}
 
     def answer(self, run: Values) -> Values:
-        """Call the run's method; raises whatever that raises."""
+        """Call the run's method, None of it to load the plugin alone; raises whatever that raises."""
         if self._instance is None:
             self._limit()
             self._instance, self._marks = build(self._given, self._link), open_marks(self._given)
+            self._declared = declared_by(type(self._instance))
+            self._link.send({"declared": self._declared})
             self._trace, self._memory = trace(), memory()
+        if run["method"] is None:
+            return {"value": None}
         return {"value": invoke(self._instance, run, self._marks)}
 
     def _limit(self) -> None:
@@ -45,8 +51,10 @@ class Bound:
         if self._limits["memory"]:
             resource.setrlimit(resource.RLIMIT_AS, (self._limits["memory"],) * 2)
 
-    def clean(self) -> bool:
-        """Tell whether the process is as it was before its first run."""
+    def clean(self, run: Values) -> bool:
+        """Tell whether the process is as it was before its first run, and may be used for another."""
+        if run["method"] and pick(self._declared, run["method"]).isolation == FRESH:
+            return False
         return trace() == self._trace and memory() - self._memory <= MEMORY and not cgroup.refused(self._group)
 
     def explain(self, error: BaseException) -> Values:
@@ -99,7 +107,7 @@ def serve(sock: socket.socket, log: int, group: Path | None) -> NoReturn:
         for stream in (sys.stdout, sys.stderr):
             with contextlib.suppress(OSError, ValueError, AttributeError):  # the method may have closed it
                 stream.flush()
-        clean = "value" in answer and bound.clean()
+        clean = "value" in answer and bound.clean(message["run"])
         try:
             channel.send({"done": {**answer, "warned": link.warned, "text": link.result, "clean": clean}})
         except InvalidInput as error:  # an error whose fields do not cross
