@@ -162,6 +162,7 @@ class App:
     def start(self, *, scheduling: bool = True) -> None:
         """Answer requests, take up interrupted runs, then fire schedules; call it on the main thread."""
         self.server.start()
+        files.tell_holder(self._lock, self.url)
         try:
             self.engine.start(self.console, scheduling=scheduling)
         except BaseException:
