@@ -160,14 +160,19 @@ class App:
         return f"http://{shown}:{self.server.port}"
 
     def start(self, *, scheduling: bool = True) -> None:
-        """Answer requests, take up interrupted runs, then fire schedules; call it on the main thread."""
-        self.server.start()
+        """Take up interrupted runs, fire schedules, then answer requests; call it on the main thread.
+
+        The address is taken first, since what is taken up must not be cut off because that fails. Nobody is answered
+        before: a run that a request starts would be taken for one that an earlier process left.
+        """
+        self.server.bind()
         files.tell_holder(self._lock, self.url)
         try:
             self.engine.start(self.console, scheduling=scheduling)
         except BaseException:
             self.server.stop()
             raise
+        self.server.serve()
 
     def setup_link(self) -> str | None:
         """Return a new one-time link while there is no administrator, None afterwards."""

@@ -80,9 +80,11 @@ class Box:
 
         The work is done in a child process, so that none of its memory is counted to what is measured.
         """
-        _apart(lambda: self._fill(method, schedule, iter(runs)))
+        _apart(lambda: self.store(method, schedule, runs))
 
-    def _fill(self, method: str, schedule: Schedule, runs: Iterator[tuple[float, list[Any]]]) -> None:
+    def store(self, method: str, schedule: Schedule, runs: Iterable[tuple[float, list[Any]]]) -> None:
+        """The same in this process."""
+        runs = iter(runs)
         first, args = next(runs, (0.0, []))
         if not first:
             return

@@ -17,6 +17,7 @@ from collections import deque
 from collections.abc import Callable
 from typing import Any, TypeVar
 
+from raa.db.failures import read_only
 from raa.db.session import Session
 
 log = logging.getLogger("raa.db")
@@ -48,11 +49,17 @@ class _Work:
 
 
 class Commits:
-    """Works on one database; `lock` keeps out its other writers, `connect` gives a connection to who holds it."""
+    """Works on one database; `lock` keeps out its other writers.
 
-    def __init__(self, lock: threading.RLock, connect: Callable[[], sqlite3.Connection]) -> None:
+    `connect` gives the connection to who holds the lock, `drop` closes it.
+    """
+
+    def __init__(
+        self, lock: threading.RLock, connect: Callable[[], sqlite3.Connection], drop: Callable[[], None]
+    ) -> None:
         self._lock = lock
         self._connect = connect
+        self._drop = drop
         self._queue: deque[_Work] = deque()
         #: guards the queue and who leads
         self._mutex = threading.Lock()
@@ -171,7 +178,11 @@ class Commits:
         except BaseException as error:  # noqa: BLE001 - each who waits raises it
             _fail(batch, error)
         else:
-            _together(raw, batch)
+            try:
+                _together(raw, batch)
+            except BaseException as error:  # noqa: BLE001 - each who waits raises it
+                _fail(batch, error)
+                self._roll_back(raw, error)
         with self._mutex:
             for one in batch:
                 one.done = True
@@ -179,40 +190,41 @@ class Commits:
                     one.wake.release()
         return batch
 
+    def _roll_back(self, raw: sqlite3.Connection, error: BaseException) -> None:
+        """End a transaction that failed; where that fails, too, those who wait are told of the first failure.
+
+        The connection goes then: what it has open would keep out all others.
+        """
+        try:
+            if raw.in_transaction:
+                raw.execute("ROLLBACK")
+        except sqlite3.Error:
+            log.exception("a transaction could not be rolled back; its connection is closed")
+            self._drop()
+        if read_only(error):
+            self._drop()
+
 
 def _together(raw: sqlite3.Connection, batch: list[_Work]) -> None:
-    """Carry out works in one transaction, with savepoints if it does not go without; each has its outcome then."""
+    """Carry out works in one transaction, with savepoints if it does not go without; raises what fails them all."""
     session = Session(raw, None)
+    raw.execute("BEGIN IMMEDIATE")
     try:
+        for one in batch:
+            one.result = one.work(session)
+    except sqlite3.OperationalError:
+        raise  # the disk or the file: it would fail for all
+    except BaseException:  # noqa: BLE001 - found again below, with whose it is
+        raw.execute("ROLLBACK")
         raw.execute("BEGIN IMMEDIATE")
-        try:
-            for one in batch:
-                one.result = one.work(session)
-        except sqlite3.OperationalError:
-            raise  # the disk or the file: it would fail for all
-        except BaseException:  # noqa: BLE001 - found again below, with whose it is
-            raw.execute("ROLLBACK")
-            raw.execute("BEGIN IMMEDIATE")
-            for one in batch:
-                _inside(raw, session, one)
-        raw.execute("COMMIT")
-    except BaseException as error:  # noqa: BLE001 - each who waits raises it
-        _fail(batch, error)
-        _roll_back(raw)
+        for one in batch:
+            _inside(raw, session, one)
+    raw.execute("COMMIT")
 
 
 def _fail(batch: list[_Work], error: BaseException) -> None:
     for one in batch:
         one.result, one.error = None, one.error or error
-
-
-def _roll_back(raw: sqlite3.Connection) -> None:
-    """End a transaction that failed; a failure of that, too, is logged, since those who wait are told of the first."""
-    try:
-        if raw.in_transaction:
-            raw.execute("ROLLBACK")
-    except sqlite3.Error:
-        log.exception("a transaction could not be rolled back; the next one says what is wrong")
 
 
 def _inside(raw: sqlite3.Connection, session: Session, one: _Work) -> None:

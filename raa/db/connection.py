@@ -6,6 +6,7 @@ So every connection runs WAL with synchronous=FULL, and every `write()` begins w
 
 from __future__ import annotations
 
+import logging
 import sqlite3
 import threading
 from collections.abc import Callable, Iterator
@@ -17,10 +18,11 @@ from sqlobject import dberrors
 from sqlobject.sqlite.sqliteconnection import SQLiteConnection
 
 from raa.db.commits import Commits, Then
+from raa.db.failures import failure, read_only, unopened
 from raa.db.session import Row, Session
-from raa.rpath_error import OperationFailed
 
 __all__ = ["BUSY", "Database", "Row", "Session"]
+log = logging.getLogger("raa.db")
 T = TypeVar("T")
 #: seconds that a statement waits for another process's lock; that process may be frozen for a while
 BUSY = 30.0
@@ -90,16 +92,13 @@ class Database:
         self._orm = _Connections(str(path))
         self._lock = threading.RLock()
         self._writer: _Kept | None = None
-        self._commits = Commits(self._lock, self._connect_writer)
+        self._commits = Commits(self._lock, self._connect_writer, self._drop_writer)
         self._local = threading.local()
         try:
-            with self.read() as session:
-                session.value("SELECT count(*) FROM sqlite_master")
+            Session(self._orm.getConnection(), self._orm).value("SELECT count(*) FROM sqlite_master")
         except (sqlite3.DatabaseError, dberrors.Error) as error:
-            raise OperationFailed(
-                f"{path} cannot be opened as a database ({error}); "
-                "put back a copy (the newest .copy file beside it) or move it away to start anew"
-            ) from None
+            self._orm.close()
+            raise unopened(error, path) from None
 
     def _connect_writer(self) -> sqlite3.Connection:
         """Return the connection of all shared commits, for a thread that holds the lock.
@@ -111,6 +110,9 @@ class Database:
             self._writer = _Kept(self._orm.makeConnection())
         return self._writer.connection
 
+    def _drop_writer(self) -> None:
+        self._writer = None
+
     @contextmanager
     def read(self) -> Iterator[Session]:
         """Give statements outside any transaction of ours; inside `write()` the same thread gets that transaction."""
@@ -118,7 +120,21 @@ class Database:
         if current is not None:
             yield current
             return
-        yield Session(self._orm.getConnection(), self._orm)
+        with self._telling():
+            yield Session(self._orm.getConnection(), self._orm)
+
+    @contextmanager
+    def _telling(self) -> Iterator[None]:
+        """Have an error that the machine is to blame for raised as `OperationFailed`, which says what to look at."""
+        try:
+            yield
+        except (sqlite3.Error, dberrors.Error) as error:
+            failed = failure(error, self.path)
+            if failed is None:
+                raise
+            if read_only(error):
+                self._orm.close()
+            raise failed from error
 
     @contextmanager
     def write(self) -> Iterator[Session]:
@@ -130,7 +146,7 @@ class Database:
         if current is not None:
             yield current
             return
-        with self._lock:
+        with self._lock, self._telling():
             transaction = self._orm.transaction()
             raw: sqlite3.Connection = transaction._connection
             session = Session(raw, transaction)
@@ -138,14 +154,27 @@ class Database:
                 raw.execute("BEGIN IMMEDIATE")
                 self._local.session = session
                 yield session
+                self._local.session = None
+                transaction.commit(close=True)
             except BaseException:
                 self._local.session = None
-                transaction.rollback()
+                self._undo(transaction)
                 raise
-            self._local.session = None
-            transaction.commit(close=True)
         for call in session.after:
             call()
+
+    def _undo(self, transaction: Any) -> None:
+        """Roll back; where that fails, the connection goes, since what it has open would keep out all others.
+
+        SQLObject rolls back what was not ended when it is collected, which may be in the midst of the thread's next
+        transaction; so there must be nothing left to end.
+        """
+        try:
+            transaction.rollback()
+        except Exception:
+            log.exception("a transaction could not be rolled back; its connection is closed")
+            transaction._obsolete = True
+            self._orm.close()
 
     def run(self, work: Callable[[Session], T]) -> T:
         """Carry out a work of plain SQL in a transaction that others may share, synced once for all; see `Commits`.
@@ -153,11 +182,18 @@ class Database:
         Inside `write()` it joins that transaction.
         """
         current: Session | None = getattr(self._local, "session", None)
-        return work(current) if current is not None else self._commits.run(work)
+        if current is not None:
+            return work(current)
+        with self._telling():
+            return self._commits.run(work)
 
     def soon(self, work: Callable[[Session], T], then: Then) -> None:
         """Carry out a work with the next commit, within milliseconds; `then(result, error)` hears of it."""
-        self._commits.soon(work, then)
+
+        def told(result: Any, error: BaseException | None) -> None:
+            then(result, error and (failure(error, self.path) or error))
+
+        self._commits.soon(work, told)
 
     @property
     def writing(self) -> bool:

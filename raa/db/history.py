@@ -55,6 +55,21 @@ class History:
             )
         return [_schedule(row) for row in rows]
 
+    def find_schedules(
+        self, plugins: Sequence[str] | None = None, *, waiting: bool = False, limit: int, offset: int = 0
+    ) -> list[Values]:
+        """Return some live schedules by id, of these plugins (None: all); with `waiting` by due time those due next."""
+        where, args = "s.state IN ('armed', 'paused', 'broken')", list[Any]()
+        if waiting:
+            where = "s.state='armed' AND s.next_due IS NOT NULL"
+        if plugins is not None:
+            where += f" AND t.plugin IN ({','.join('?' * len(plugins))})"
+            args += plugins
+        order = "s.next_due, s.id" if waiting else "s.id"
+        with self.database.read() as session:
+            rows = session.rows(f"{_SCHEDULE}WHERE {where} ORDER BY {order} LIMIT ? OFFSET ?", *args, limit, offset)
+        return [_schedule(row) for row in rows]
+
     def schedule(self, sched_id: int) -> Values:
         """Return one schedule, live or not; raises `ItemNotFound`."""
         with self.database.read() as session:

@@ -18,6 +18,9 @@ from raa.planning.planner import Fire, Plan
 from raa.protocols import Order
 
 _OPEN = "('" + "', '".join(UNFINISHED) + "')"
+_END = (
+    "UPDATE schedule SET state='ended', next_due=NULL WHERE id=? AND state IN ('armed', 'reserved', 'paused', 'broken')"
+)
 #: gives a job a place if there is one for it this moment
 Grant = Callable[[Job], bool]
 
@@ -76,8 +79,8 @@ class Ledger(Runs):
 
         return self.database.run(work)
 
-    def arm(self, sched_ids: Sequence[int], next_dues: Sequence[float | None]) -> None:
-        """Make reserved schedules due."""
+    def arm(self, sched_ids: Sequence[int], next_dues: Sequence[float | None], instead_of: Sequence[int] = ()) -> None:
+        """Make reserved schedules due and end those that they stand in for, in one transaction."""
         with self.database.write() as session:
             for sched_id, due in zip(sched_ids, next_dues, strict=True):
                 session.execute(
@@ -86,18 +89,13 @@ class Ledger(Runs):
                     due,
                     sched_id,
                 )
+            for sched_id in instead_of:
+                session.execute(_END, sched_id)
 
     def unschedule(self, sched_id: int, plugin: str) -> bool:
         """End a schedule of this plugin; what has run and what runs stays as it is."""
         with self.database.write() as session:
-            return bool(
-                session.changed(
-                    "UPDATE schedule SET state='ended', next_due=NULL WHERE id=? AND state IN ('armed', 'reserved', "
-                    "'paused', 'broken') AND task_id=(SELECT id FROM task WHERE plugin=?)",
-                    sched_id,
-                    plugin,
-                )
-            )
+            return bool(session.changed(_END + " AND task_id=(SELECT id FROM task WHERE plugin=?)", sched_id, plugin))
 
     def set_broken(self, sched_id: int, cause: str) -> None:
         """Put a schedule that cannot be used aside, with the cause that its page shows."""

@@ -158,16 +158,25 @@ class rAAWebPlugin:
             new = self.schedule(sched, commit=False, method=method, **options)
             if keep is not None:
                 keep(new)
-            self.commitSchedules()
-        for ended in old:
-            self.unschedule(ended)
+            self._arm(old)
+        else:
+            for ended in old:
+                self.unschedule(ended)
         return new
 
     def commitSchedules(self) -> None:
         """Arm what was scheduled with commit=False."""
+        self._arm()
+
+    def _arm(self, instead_of: Sequence[int] = ()) -> None:
         reserved, self._raa.reserved[:] = list(self._raa.reserved), []
-        if reserved:
-            self._raa.service.arm(reserved)
+        if not reserved and not instead_of:
+            return
+        try:
+            self._raa.service.arm(reserved, instead_of)
+        except BaseException:
+            self._raa.reserved[:0] = reserved  # for the next attempt
+            raise
 
     def unschedule(self, schedId: int) -> bool:
         """End a schedule; its runs and their history stay. False if it had ended."""

@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from datetime import datetime, time, timedelta
+from datetime import UTC, datetime, time, timedelta
 from typing import Any
 
 from raa.calendar import resolve, to_wall, zone_info
@@ -132,6 +132,12 @@ def closed_until(blackouts: Sequence[Blackout], instant: datetime) -> datetime |
             break
         at = max(ends)
     return at if at > instant else None
+
+
+def closed_at(blackouts: Sequence[Blackout], epoch: float) -> float | None:
+    """Tell the same in epoch seconds."""
+    end = closed_until(blackouts, datetime.fromtimestamp(epoch, UTC)) if blackouts else None
+    return None if end is None else end.timestamp()
 
 
 def _days(found: Any) -> int:

@@ -11,7 +11,7 @@ from collections.abc import Sequence
 from dataclasses import replace
 from datetime import datetime
 
-from raa.planning.blackout import Blackout
+from raa.planning.blackout import Blackout, closed_at
 from raa.planning.occurrences import TICK, first_from, missed_between
 from raa.planning.outlook import Ended, Outlook, Stored, Stretch, Underway, Wait
 from raa.planning.planner import Fire, Plan, decide
@@ -88,7 +88,7 @@ class Machine:
         self._blackouts = blackouts
         self._limit = limit
         self._max_runs = max_runs
-        self._queue = Queue({_LANE: max_runs})
+        self._queue = Queue({_LANE: max_runs}, self._closed)
         self._on = True
         self._stored = {one.sched_id: one for one in schedules}
         self._dues = [(one.next_due, one.sched_id) for one in schedules if one.next_due is not None]
@@ -133,7 +133,7 @@ class Machine:
             self._ends = []
             self._on = False
             return
-        self._on, self._queue = True, Queue({_LANE: self._max_runs})
+        self._on, self._queue = True, Queue({_LANE: self._max_runs}, self._closed)
         for run in sorted(self._waiting.values(), key=lambda one: (one.due, one.exec_id)):
             if run.begin_at < now.timestamp():
                 run.waits.append(Wait("off", now))
@@ -204,6 +204,12 @@ class Machine:
             if exec_id in self._waiting:
                 run = self._waiting[exec_id]
                 run.waits.append(_wait_for(run, *self._queue.reason(exec_id, at)))
+
+    def _closed(self, run: Simulated, now: float) -> float | None:
+        until = closed_at((*self._blackouts, *run.stored.policy.closed), now)
+        if until is not None:
+            run.waits.append(Wait("blackout", moment(until)))
+        return until
 
     def _begin(self, run: Simulated, now: datetime) -> None:
         heapq.heappush(self._ends, (run.begin(now), run.exec_id, run))

@@ -104,6 +104,11 @@ def _arming(service: Service, reserved: list[int]) -> Callable[[], None]:
         with lock:
             ids, reserved[:] = list(reserved), []
         if ids:
-            service.arm(ids)
+            try:
+                service.arm(ids)
+            except BaseException:
+                with lock:
+                    reserved[:0] = ids  # for the next attempt
+                raise
 
     return arm

@@ -23,7 +23,7 @@ class Begun:
     def __init__(self, state: Path) -> None:
         self.path = state / f"begun.{_BOOT.read_text().strip()}"
         self.whole = self.path.exists()
-        self._fd = os.open(self.path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
+        self._fd = os.open(self.path, os.O_RDONLY | os.O_CLOEXEC) if self.whole else -1
 
     def has(self, exec_id: int) -> bool:
         """Tell whether a run has begun, as far as is known."""
@@ -32,18 +32,21 @@ class Begun:
         found = os.pread(self._fd, _NUMBER.size, _place(exec_id))
         return len(found) == _NUMBER.size and _NUMBER.unpack(found)[0] == exec_id
 
-    def forget_others(self) -> None:
-        """Remove the marks of earlier boots, once they have been asked."""
+    def keep(self) -> None:
+        """Have marks kept from now on; those of earlier boots go. Call it once nothing is left that was not marked.
+
+        The file tells that all marks are in it, so it may not be there before: a start that ends halfway would leave
+        one in which the runs of the last boot, which had begun, have no mark.
+        """
+        os.close(os.open(self.path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600))
         for old in self.path.parent.glob("begun.*"):
             if old != self.path:
                 old.unlink(missing_ok=True)
 
-    def mark(self, exec_id: int) -> None:
-        """Note that a run begins now."""
-        write(self._fd, exec_id)
-
     def close(self) -> None:
-        os.close(self._fd)
+        if self._fd >= 0:
+            os.close(self._fd)
+            self._fd = -1
 
 
 def write(fd: int, exec_id: int) -> None:

@@ -58,6 +58,7 @@ class Engine:
         self.control = Control(ledger, ledger.database)
         self.joblist = JobList(ledger.database)
         self._blackouts: Sequence[Blackout] = ()
+        runner.blackouts = self.current_blackouts
         try:
             self._blackouts = blackout.from_values(self.control.blackouts(), "UTC")
         except RaaError:
@@ -127,13 +128,13 @@ class Engine:
     def result(self, exec_id: int, timeout: float) -> Any:
         return self.runner.result(exec_id, timeout)
 
-    def arm(self, sched_ids: Sequence[int]) -> None:
+    def arm(self, sched_ids: Sequence[int], instead_of: Sequence[int] = ()) -> None:
         now = self.clock.now()
         dues = []
         for sched_id in sched_ids:
             rule = Rule.from_values(self.history.schedule(sched_id)["rule"])
             dues.append(_first(rule, now) if rule.repeats or rule.kind == "once" else now.timestamp())
-        self.ledger.arm(sched_ids, dues)
+        self.ledger.arm(sched_ids, dues, instead_of)
         self.scheduler.poke()
 
     def unschedule(self, sched_id: int, plugin: str) -> bool:
@@ -141,6 +142,11 @@ class Engine:
 
     def schedules(self, plugin: str = "") -> list[Values]:
         return self.history.schedules(plugin)
+
+    def find_schedules(
+        self, plugins: Sequence[str] | None = None, *, waiting: bool = False, limit: int, offset: int = 0
+    ) -> list[Values]:
+        return self.history.find_schedules(plugins, waiting=waiting, limit=limit, offset=offset)
 
     def status(self, *, sched_id: int = 0, exec_id: int = 0) -> Values:
         return self.history.execution(exec_id) if exec_id else self.history.status(sched_id)
@@ -235,7 +241,7 @@ class Engine:
         self._blackouts = made
 
     def current_blackouts(self) -> Sequence[Blackout]:
-        """Return the blackouts of all schedules, for the scheduler."""
+        """Return the blackouts of all schedules, for scheduler and runner."""
         return self._blackouts
 
     def waits_for(self, exec_id: int) -> Sequence[Any] | None:

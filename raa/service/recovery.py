@@ -45,10 +45,11 @@ def recover(runner: Runner) -> None:
                 queued.append(after)
             begun = row["state"] != "queued"
             why = "raa ended while it ran" if begun else "raa ended before it began, and its secret is not stored"
-            again = anew(runner, job, runner.now()) if begun else None
+            # one that was asked to stop is not wanted any more
+            again = anew(runner, job, runner.now()) if row["state"] == "running" else None
             if further := _interrupt(runner, row, why, again):
                 queued.append(job.again(further, again or 0))
-    runner.begun.forget_others()
+    runner.begun.keep()
     runner.take_in(queued)
 
 

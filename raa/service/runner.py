@@ -15,10 +15,11 @@ from raa.constants import UNFINISHED
 from raa.db.history import History
 from raa.db.job import AWAITED, LONG, Job
 from raa.db.ledger import Ledger
+from raa.planning.blackout import Blackout, closed_at
 from raa.planning.policy import Policy
 from raa.planning.queue import Queue
 from raa.protocols import Values, WebSide
-from raa.rpath_error import DeadlineExceeded, RaaError, to_wire
+from raa.rpath_error import DeadlineExceeded, OperationFailed, RaaError, to_wire
 from raa.service import recovery
 from raa.service.begun import Begun
 from raa.service.declarations import Declarations
@@ -55,7 +56,9 @@ class Runner:
         #: what service halves declare; None where nothing is asked of any
         self.declared: Declarations | None = None
         self.changed = threading.Condition()
-        self.queue = Queue({AWAITED: IMMEDIATE, LONG: max_runs})
+        self.queue = Queue({AWAITED: IMMEDIATE, LONG: max_runs}, self._closed)
+        #: the blackouts of all schedules
+        self.blackouts: Callable[[], Sequence[Blackout]] = tuple
         self.teller = Teller(history)
         self.stopping = False
         self._bind = bind
@@ -119,6 +122,17 @@ class Runner:
         finally:
             here.on = False
 
+    def _closed(self, run: Run, now: float) -> float | None:
+        """Tell until when blackouts keep a run back that has waited; what a person started they do not."""
+        job, common = run.job, self.blackouts()
+        if job.kind != "scheduled" or not (common or job.policy.get("blackouts")):
+            return None
+        try:
+            own = Policy.from_values(job.policy).closed
+        except RaaError:  # the schedule was changed to nonsense; it is shown as broken
+            own = ()
+        return closed_at((*common, *own), now)
+
     def _takeable(self) -> list[Run]:
         batch: list[Run] = []
         with self._lock:
@@ -176,6 +190,14 @@ class Runner:
 
         Returns the seconds until a waiting run may begin, None if none waits for a time.
         """
+        self._write_late()
+        self.inline.tend()
+        self.dispatch()
+        with self._lock:
+            begin = self.queue.next_begin()
+        return None if begin is None else begin - self.now()
+
+    def _write_late(self) -> None:
         with self._lock:
             unwritten, self._unwritten = self._unwritten, []
         while unwritten:
@@ -186,11 +208,6 @@ class Runner:
                     self._unwritten += unwritten
                 break
             del unwritten[0]
-        self.inline.tend()
-        self.dispatch()
-        with self._lock:
-            begin = self.queue.next_begin()
-        return None if begin is None else begin - self.now()
 
     # -- runs speak
 
@@ -249,6 +266,7 @@ class Runner:
         write: dict[str, Any] = {
             "reason": reason or explain(error), "message": None if message is None else str(message),
             "result": values.to_json(value) if value is not None else None, "error": error, "again": again,
+            "events": events,
         }  # fmt: skip
 
         def written(further: int | None, failure: BaseException | None) -> None:
@@ -267,13 +285,13 @@ class Runner:
 
         if prompt or job.lane == AWAITED:  # somebody waits for it
             try:
-                further = self.ledger.finish(job.exec_id, state, now, events=events, **write)
+                further = self.ledger.finish(job.exec_id, state, now, **write)
             except Exception as failure:  # noqa: BLE001 - it is kept and written later
                 written(None, failure)
             else:
                 written(further, None)
         else:
-            self.ledger.finish_soon(job.exec_id, state, now, written, events=events, **write)
+            self.ledger.finish_soon(job.exec_id, state, now, written, **write)
         self._leave(run, bool(done.get("clean")) and not run.stopping)
 
     def _finish_late(self, run: Run, state: str, now: float, write: dict[str, Any]) -> None:
@@ -343,7 +361,10 @@ class Runner:
         if waiting:
             self._finish(run, "cancelled", f"by {who}", prompt=True)
             return True
-        self.ledger.cancelling(exec_id, who)
+        try:
+            self.ledger.cancelling(exec_id, who)
+        except OperationFailed:  # a run that fills the disk has to be stopped all the more; its end says by whom
+            log.exception("%s: run %d is stopped, which cannot be written yet", run.job.plugin, exec_id)
         stopped = run.stop("cancelled", f"by {who}")
         self.notify()
         return stopped
@@ -366,6 +387,7 @@ class Runner:
         for run in runs:
             run.wait_end(2.0)
         self.inline.stop()
+        self._write_late()
         self.teller.stop()
 
 

@@ -27,7 +27,7 @@ MONTHS = (
 )  # fmt: skip
 #: lines of a day; the rest is counted
 LINES = 8
-#: schedules whose runs are worked out; with more, the page says that it leaves some out
+#: schedules whose runs are worked out, those due next; with more, the page says so
 MOST = 500
 
 
@@ -50,12 +50,9 @@ class CalendarPage:
         plugins = frame.visible(identity)
         for row in _by_day(frame.service.results(begin.timestamp(), end.timestamp(), plugins), zone):
             lines[row["day"]].append(self._past(row))
-        rows = [
-            row for row in frame.service.schedules()
-            if row["next_due"] and not row["broken"] and frame.may_see(identity, row["plugin"])
-        ]  # fmt: skip
+        rows = frame.service.find_schedules(plugins, waiting=True, limit=MOST + 1)
         common = self._views.common()
-        for row in rows[:MOST] if end > now else []:
+        for row in [row for row in rows[:MOST] if not row["broken"]] if end > now else []:
             closed = self._views.blackouts(row)
             for one in planned(row, max(now, begin), end, zone, closed):
                 lines[one.day].append(self._coming(row, one))
@@ -66,7 +63,7 @@ class CalendarPage:
         data = {
             "caption": f"{MONTHS[month - 1]} {year}", "weeks": weeks, "day_names": DAY_NAMES,
             "before": _link(*next_month(year, month, -1)), "after": _link(*next_month(year, month)),
-            "here": (year, month) == (today.year, today.month), "left_out": max(0, len(rows) - MOST),
+            "here": (year, month) == (today.year, today.month), "most": MOST if len(rows) > MOST else None,
             "nothing": not any(day["lines"] for week in weeks for day in week),
         }  # fmt: skip
         trail = [{"label": "Schedule", "href": "/schedule"}, {"label": "Calendar", "href": None}]

@@ -68,11 +68,8 @@ class Dashboard:
 
     def _upcoming(self, identity: Identity) -> list[Values]:
         frame = self._frame
-        rows = [
-            row
-            for row in frame.service.schedules()
-            if row["next_due"] and not row["broken"] and frame.may_see(identity, row["plugin"])
-        ]
+        found = frame.service.find_schedules(frame.visible(identity), waiting=True, limit=20)
+        rows = [row for row in found if not row["broken"]]
         now = frame.chrome.clock.now()
         return [
             {
@@ -80,7 +77,7 @@ class Dashboard:
                 "words": sentence(Rule.from_values(row["rule"]), frame.chrome.zone),
                 "when": moments.moment(datetime.fromtimestamp(row["next_due"], UTC), frame.chrome.zone, now),
             }
-            for row in sorted(rows, key=lambda row: float(row["next_due"]))[:5]
+            for row in rows[:5]
         ]  # fmt: skip
 
 

@@ -96,3 +96,9 @@ def number_of(text: str, what: str) -> int:
     if not text.isascii() or not text.isdigit() or len(text) > 15:
         raise ItemNotFound(f"There is no {what} {text[:50]}.")
     return int(text)
+
+
+def page_of(request: Request) -> int:
+    """Return the number of the page of a list that the query string names, 1 for none and for nonsense."""
+    text = str(request.params.get("page", "1"))
+    return max(1, int(text)) if text.isascii() and text.isdigit() and len(text) < 7 else 1

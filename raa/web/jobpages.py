@@ -14,7 +14,7 @@ from raa.db.joblist import RESULTS
 from raa.protocols import Values
 from raa.rpath_error import InvalidInput, NotAllowed
 from raa.web.answers import Answer
-from raa.web.frame import Frame, number_of, required
+from raa.web.frame import Frame, number_of, page_of, required
 from raa.web.gate import Visitor
 from raa.web.jobmethods import check_repeatable, repeatable
 from raa.web.pages import refresh_of
@@ -47,8 +47,7 @@ class JobPages:
         filters = self._filters(chosen, frame.visible(identity))
         if request.params.get("format") == "csv":
             return _csv(frame.service.jobs(filters, EXPORT), frame)
-        text = str(request.params.get("page", "1"))
-        page = max(1, int(text)) if text.isascii() and text.isdigit() and len(text) < 7 else 1
+        page = page_of(request)
         rows = frame.service.jobs(filters, PER_PAGE + 1, (page - 1) * PER_PAGE)
 
         def link(number: int) -> str:

@@ -7,13 +7,15 @@ from raa.lib.policyform import facts
 from raa.protocols import Values
 from raa.rpath_error import InvalidInput, ItemNotFound, NotAllowed, RaaError
 from raa.web.answers import Answer
-from raa.web.frame import Frame, number_of, required
+from raa.web.frame import Frame, number_of, page_of, required
 from raa.web.gate import Visitor
 from raa.web.request import Request
 from raa.web.scheduleview import ScheduleViews, rule_of
 
 #: what a press does -> the words of its button
 VERBS = {"run": "Run now", "on": "Resume", "off": "Pause", "end": "End for good"}
+#: schedules on a page of the list
+PER_PAGE = 50
 #: occurrences on a schedule's page
 SHOWN = 20
 
@@ -26,12 +28,17 @@ class SchedulePages:
         self._views = views
 
     def page(self, request: Request, visitor: Visitor) -> Answer:
-        """List every live schedule: sentence, last result, next run, on or paused or broken."""
+        """List the live schedules, 50 a page: sentence, last result, next run, on or paused or broken."""
         frame, identity = self._frame, required(visitor)
-        rows = [row for row in frame.service.schedules() if frame.may_see(identity, row["plugin"])]
+        page = page_of(request)
+        rows = frame.service.find_schedules(frame.visible(identity), limit=PER_PAGE + 1, offset=(page - 1) * PER_PAGE)
         data = {
-            "schedules": [self._views.row(row) for row in rows if row["state"] != "reserved"],
+            "schedules": [self._views.row(row) for row in rows[:PER_PAGE]],
             "admin": identity.has(),
+            "pager": {
+                "prev": f"/schedule?page={page - 1}" if page > 1 else None,
+                "next": f"/schedule?page={page + 1}" if len(rows) > PER_PAGE else None,
+            },
         }
         purpose = "Everything that happens by itself, and when it happens next."
         ui = frame.pages.ui(request, visitor, "Schedule", "/schedule", purpose=purpose)

@@ -25,7 +25,7 @@ class _Server(wsgi.Server):
 
 
 class Server:
-    """Serves a WSGI application from `start` to `stop`."""
+    """Serves a WSGI application from `serve` to `stop`."""
 
     def __init__(
         self, application: Callable[..., Any], host: str, port: int, *, threads: int, max_body: int,
@@ -46,12 +46,15 @@ class Server:
         self._thread: threading.Thread | None = None
         self._address = (host, port)
 
-    def start(self) -> None:
-        """Bind and serve; raises `OperationFailed` with a sentence when the address cannot be had."""
+    def bind(self) -> None:
+        """Take the address, where clients wait from now on; raises `OperationFailed` when it cannot be had."""
         try:
             self._server.prepare()
         except OSError as error:
             raise OperationFailed(_cannot_bind(self._address, error)) from None
+
+    def serve(self) -> None:
+        """Answer those who wait, and whoever comes."""
         self._thread = threading.Thread(target=self._server.serve, name="raa-http", daemon=True)
         self._thread.start()
 

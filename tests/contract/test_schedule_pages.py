@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import pytest
 from doors import add_user, logged_in
 
 from raa.app import App
+from raa.protocols import Order
 from raa.testing.client import Client
 from raa.testing.clock import ManualClock
 from raa.testing.console import running_console, wait_for
@@ -389,3 +390,23 @@ def test_a_job_waits_until_a_time_or_for_others(client, console, clock, schedule
     job = console.engine.last_of(schedule)["exec_id"]
 
     assert client.call(f"/jobs/{job}").json()["message"] == "Waiting until 04:00"
+
+
+def test_many_schedules_come_by_pages_and_the_dashboard_names_the_next_ones(console: App, client: Client) -> None:
+    later = MONDAY + timedelta(days=400)
+    order = Order(plugin="/toy/Toy", rule={"kind": "once", "zone": "UTC", "start": later.isoformat()})
+    ids = [console.engine.submit(order)["schedId"] for _ in range(51)]
+    soon = (MONDAY + timedelta(days=1)).isoformat()
+    first = console.engine.submit(Order(plugin="/toy/Toy", rule={"kind": "once", "zone": "UTC", "start": soon}))
+
+    def shown(page: str) -> set[int]:
+        return {int(found) for found in re.findall(r'href="/schedule/(\d+)"', client.get(page).text)}
+
+    live = [row["schedId"] for row in console.engine.schedules()]
+    assert shown("/schedule") == set(live[:50])
+    assert 'rel="next" href="/schedule?page=2"' in client.get("/schedule").text
+    assert shown("/schedule?page=2") == set(live[50:])
+    assert 'rel="prev" href="/schedule?page=1"' in client.get("/schedule?page=2").text
+    assert first["schedId"] in shown("/")
+    assert len(shown("/")) == 5
+    assert ids[-1] not in shown("/")

@@ -66,6 +66,29 @@ def test_a_run_due_in_a_blackout_waits_for_its_end(box):
     box.engine.set_blackouts([], "UTC")
 
 
+def test_a_run_that_waited_for_its_turn_until_a_blackout_began_waits_for_its_end(box, tmp_path):
+    box.engine.set_blackouts([{"begin": "09:30", "end": "10:00"}], "UTC")
+    flag = tmp_path / "flag"
+    box.schedule(DAILY, "waitFor", str(flag), f"{flag}2", resource="disk")
+    second = box.schedule(DAILY, resource="disk")
+    box.clock.set(MONDAY)
+    box.engine.scheduler.step()
+    wait_for(flag.exists, 20, "the first run to hold the disk")
+    waiting = next(run for run in box.engine.unfinished(TOY) if run["schedId"] == second)
+    assert box.engine.waits_for(waiting["execId"]) == ("hold", "disk")
+
+    box.clock.set(MONDAY + timedelta(minutes=40))
+    Path(f"{flag}2").touch()
+    end = (MONDAY + timedelta(hours=1)).timestamp()
+    wait_for(lambda: box.engine.waits_for(waiting["execId"]) == ("time", end), 20, "it to wait for the end")
+    box.engine.runner.tend()
+    assert box.engine.status(exec_id=waiting["execId"])["state"] == "queued"
+    box.engine.run_now(second, "admin")
+    box.clock.set(MONDAY + timedelta(hours=1))
+    box.engine.runner.tend()
+    wait_for(lambda: box.states(second).count("succeeded") == 2, 20, "it and the one that a person started")
+
+
 def test_blackouts_outlive_the_process(tmp_path):
     state, options = tmp_path / "state", {"plugins.dirs": [str(FIXTURE_PLUGINS)]}
     with running_console(state, options=options) as app:

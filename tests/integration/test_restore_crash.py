@@ -3,17 +3,12 @@
 from __future__ import annotations
 
 import os
-import re
 import sqlite3
-import subprocess
-import sys
-import tempfile
-from collections.abc import Callable, Sequence
-from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
 
 import pytest
+from crashpoints import Call, answers, copied, python, traced
 
 from raa.config import Config
 from raaplugins.backup.srv import Backup
@@ -77,29 +72,6 @@ def made(folder: Path) -> Path:
     return folder
 
 
-def run(code: str, folder: Path, *wrap: str) -> subprocess.CompletedProcess[str]:
-    return subprocess.run(
-        [*wrap, sys.executable, "-c", code, str(folder)], capture_output=True, text=True, check=False, timeout=120,
-        env={**os.environ, "PYTHONDONTWRITEBYTECODE": "1"},
-    )  # fmt: skip
-
-
-def traced(code: str, folder: Path, fault: str = "") -> list[tuple[str, int]]:
-    """Run a program under strace; return its calls that touch the folder, each with its number among its kind."""
-    log = folder.with_name(folder.name + ".strace")
-    inject = ["-e", f"inject={fault}"] if fault else []
-    run(code, folder, "strace", "-f", "-qq", "-y", "-o", str(log), "-e", f"trace={CALLS}", *inject)
-    counts: dict[str, int] = {}
-    found = []
-    for line in log.read_text(errors="replace").splitlines():
-        if (match := re.match(r"\d+\s+(\w+)\((.*)", line)) and "resumed" not in line:
-            counts[match[1]] = counts.get(match[1], 0) + 1
-            if str(folder) in match[2]:
-                found.append((match[1], counts[match[1]]))
-    log.unlink()
-    return found
-
-
 class Silent:
     def event(self, kind: str, body: object) -> None:
         pass
@@ -130,11 +102,8 @@ def names(folder: Path) -> list[str]:
 
 def restore_fault(start: Path, call: str, number: int, fault: str, code: str = RESTORE) -> str:
     """Return what is wrong after one fault in a restore; "" for nothing, "whole" where the tree is there."""
-    with tempfile.TemporaryDirectory(dir=start.parent) as name:
-        folder = Path(name) / start.name
-        subprocess.run(["cp", "-a", str(start), str(folder)], check=True)
-        # the same path in the archive, another place on the disk
-        traced(code, folder, f"{call}:{fault}:when={number}")
+    with copied(start) as folder:  # the same path in the archive, another place on the disk
+        traced(code, folder, CALLS, f"{call}:{fault}:when={number}")
         found = tree(folder / "state" / "restored" / "new" / "tree" / str(start)[1:] / "tree")
         if found and found != tree(start / "tree"):
             return "half a tree has the target's name"
@@ -148,10 +117,8 @@ def restore_fault(start: Path, call: str, number: int, fault: str, code: str = R
 
 def backup_fault(start: Path, call: str, number: int, fault: str) -> str:
     """Return what is wrong after one fault in a backup; "" for nothing."""
-    with tempfile.TemporaryDirectory(dir=start.parent) as name:
-        folder = Path(name) / start.name
-        subprocess.run(["cp", "-a", str(start), str(folder)], check=True)
-        traced(BACKUP, folder, f"{call}:{fault}:when={number}")
+    with copied(start) as folder:
+        traced(BACKUP, folder, CALLS, f"{call}:{fault}:when={number}")
         listed = settled(folder)
         if [line for line in listed if not line[2] or line[1] not in ("succeeded", "warnings")] or len(listed) > 1:
             return f"a bad backup is listed: {listed}"
@@ -163,34 +130,27 @@ def backup_fault(start: Path, call: str, number: int, fault: str) -> str:
     return ""
 
 
-def calls(code: str, start: Path) -> list[tuple[str, int]]:
-    with tempfile.TemporaryDirectory(dir=start.parent) as name:
-        trial = Path(name) / start.name
-        subprocess.run(["cp", "-a", str(start), str(trial)], check=True)
-        found = traced(code, trial)
+def calls(code: str, start: Path) -> list[Call]:
+    with copied(start) as trial:
+        found = traced(code, trial, CALLS)
     # opening for reading changes nothing: a sample of it is enough but for the full count
     opened = [one for one in found if one[0] == "openat"]
     left = set() if os.environ.get("RAA_SOAK") else {*opened} - {*opened[::4]}
     return [one for one in found if one not in left]
 
 
-def answers(check: Callable[..., str], start: Path, plan: Sequence[tuple[object, ...]]) -> list[tuple[object, str]]:
-    with ThreadPoolExecutor(os.cpu_count() or 1) as several:
-        return list(several.map(lambda one: (one, check(start, *one)), plan))
-
-
 @pytest.fixture
 def backed_up(tmp_path: Path) -> Path:
     start = made(tmp_path / "w")
-    assert run(BACKUP, start).returncode == 0
+    assert python("-c", BACKUP, str(start)).returncode == 0
     return start
 
 
 @pytest.mark.slow
 def test_a_restore_killed_at_any_call_is_whole_or_not_there(backed_up: Path) -> None:
-    plan = [(call, number, fault) for call, number in calls(RESTORE, backed_up) for fault in FAULTS]
+    plan = [(backed_up, call, number, fault) for call, number in calls(RESTORE, backed_up) for fault in FAULTS]
 
-    found = answers(restore_fault, backed_up, plan)
+    found = answers(restore_fault, plan)
 
     assert [one for one in found if one[1] not in ("", "whole")] == []
     assert len(plan) > 40 * len(FAULTS)
@@ -200,9 +160,9 @@ def test_a_restore_killed_at_any_call_is_whole_or_not_there(backed_up: Path) -> 
 @pytest.mark.slow
 def test_a_backup_killed_at_any_call_lists_nothing_bad_and_leaves_nothing(tmp_path: Path) -> None:
     start = made(tmp_path / "w")
-    plan = [(call, number, fault) for call, number in calls(BACKUP, start) for fault in FAULTS]
+    plan = [(start, call, number, fault) for call, number in calls(BACKUP, start) for fault in FAULTS]
 
-    found = answers(backup_fault, start, plan)
+    found = answers(backup_fault, plan)
 
     assert [one for one in found if one[1]] == []
     assert len(plan) > 25 * len(FAULTS)
@@ -210,8 +170,8 @@ def test_a_backup_killed_at_any_call_lists_nothing_bad_and_leaves_nothing(tmp_pa
 
 @pytest.mark.slow
 def test_the_check_finds_a_restore_straight_into_the_target(backed_up: Path) -> None:
-    plan = [(call, number, "signal=KILL", NAIVE) for call, number in calls(NAIVE, backed_up)[-12::3]]
+    plan = [(backed_up, call, number, "signal=KILL", NAIVE) for call, number in calls(NAIVE, backed_up)[-12::3]]
 
-    found = answers(restore_fault, backed_up, plan)
+    found = answers(restore_fault, plan)
 
     assert {answer for _, answer in found} - {"", "whole"}

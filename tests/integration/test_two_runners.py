@@ -40,6 +40,7 @@ if sys.argv[2:] == ["careless"]:
 logging.basicConfig(level=logging.INFO)
 engine = build_service(load_settings(Path(sys.argv[1]), options=OPTIONS))
 engine.pool.start(warm=False)
+engine.runner.begun.keep()
 engine.scheduler.start()
 done = threading.Event()
 signal.signal(signal.SIGTERM, lambda number, frame: done.set())

@@ -58,7 +58,7 @@ class Marks:
     def mark(self, exec_id: int) -> None:
         self._begun.add(exec_id)
 
-    def forget_others(self) -> None:
+    def keep(self) -> None:
         self.whole = True
 
     def close(self) -> None: ...

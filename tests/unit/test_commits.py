@@ -125,23 +125,31 @@ def test_what_comes_after_the_closing_is_committed_at_once_and_starts_no_thread(
     assert stored(numbers) == [1, 2]
 
 
-def test_those_who_wait_are_told_also_when_rolling_back_fails(numbers, caplog) -> None:
+def test_those_who_wait_are_told_also_when_rolling_back_fails_and_nobody_is_kept_out(numbers, caplog) -> None:
     class Failing:
         """A connection whose disk is gone in the middle of a transaction."""
 
-        in_transaction = True
+        def __init__(self) -> None:
+            self.raw = shipped()
 
-        def execute(self, sql: str, *_args: object) -> None:
+        def __getattr__(self, name: str) -> object:
+            return getattr(self.raw, name)
+
+        def execute(self, sql: str, *args: object) -> object:
             if sql in ("COMMIT", "ROLLBACK"):
                 raise sqlite3.OperationalError(f"disk I/O error at {sql}")
+            return self.raw.execute(sql, *args)
 
     shipped, numbers._commits._connect = numbers._commits._connect, Failing
     with pytest.raises(sqlite3.OperationalError, match="at COMMIT"):
-        numbers.run(lambda _session: None)
+        add(numbers, 2)
 
     assert "could not be rolled back" in caplog.text
     numbers._commits._connect = shipped
-    add(numbers, 3)
+    other = threading.Thread(target=add, args=(numbers, 3))
+    other.start()
+    other.join(10)
+    assert not other.is_alive(), "what was left open does not keep it out"
     assert stored(numbers) == [3]
 
 

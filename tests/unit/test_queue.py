@@ -117,3 +117,17 @@ def test_it_agrees_with_looking_at_all_of_them_every_time(seed: int) -> None:
             if expected is None:
                 break
             active[expected.exec_id] = waiting.pop(expected.exec_id)
+
+
+def test_what_waited_for_a_place_does_not_start_in_a_blackout_and_holds_up_nobody() -> None:
+    queue = Queue({"long": 1}, lambda run, now: 200.0 if run.exec_id == 2 and 100 <= now < 200 else None)
+    for run in (Run(1, due=1), Run(2, due=2, holds=frozenset({"disk"})), Run(3, due=3, holds=frozenset({"disk"}))):
+        queue.add(run, 0)
+    assert taken(queue, 50) == [1]
+    queue.leave(1)
+
+    assert taken(queue, 100) == [3]
+    assert (queue.next_begin(), queue.reason(2, 100)) == (200, ("time", 200))
+    queue.leave(3)
+    assert taken(queue, 199.9) == []
+    assert taken(queue, 200) == [2]
