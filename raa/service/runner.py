@@ -229,8 +229,11 @@ class Runner:
     def ended(self, run: Run, done: dict[str, Any], events: Sequence[tuple[float, str, Values]]) -> None:
         """Write the end of a run and let its worker go on or go."""
         error: Values | None = done.get("error")
-        if run.stopping:
-            state, reason = run.stopping
+        stopping = run.stopping
+        if stopping and stopping[0] == "interrupted" and "value" in done:
+            stopping = None  # raa is being stopped, and this one has finished within the grace
+        if stopping:
+            state, reason = stopping
             error = {"class": "OperationFailed", "text": f"The run was ended: {reason}.", "fields": {}}
         elif error is not None or done.get("cancelled"):
             state, reason = "failed", explain(error) or "its process was told to end from outside"
@@ -238,7 +241,7 @@ class Runner:
         else:
             state, reason = ("warnings" if done.get("warned") else "succeeded"), ""
         # ordered before the end is written: what stops us between the two must not forget it
-        after = recovery.clean_up(self, run.job) if "lost" in done or run.stopping else None
+        after = recovery.clean_up(self, run.job) if "lost" in done or stopping else None
         self._finish(run, state, reason, error, done, events)
         if after:
             self.take_in([after])

@@ -14,8 +14,9 @@ import pytest
 from orders import OPTIONS, call, ended, order, rule, run
 
 from raa.app import App
-from raa.protocols import Order, Service, Values
+from raa.protocols import Order, Values
 from raa.service import cgroup, kernel
+from raa.service.engine import Engine
 from raa.service.limits import Watch
 from raa.testing.client import Client
 from raa.testing.console import running_console, wait_for
@@ -26,11 +27,11 @@ SOON, GONE = 5.0, 50.0
 
 
 @pytest.fixture
-def service(console: App) -> Service:
+def service(console: App) -> Engine:
     return console.engine
 
 
-def hostile(service: Service, method: str, *args: Any, **options: Any) -> int:
+def hostile(service: Engine, method: str, *args: Any, **options: Any) -> int:
     given = Order(plugin=HOSTILE, rule=rule(), method=method, args=list(args), **options)
     return int(service.submit(given)["execId"])
 
@@ -51,15 +52,15 @@ def assert_others_go_on(console: App) -> None:
     assert other["started"] - due.timestamp() < SOON
 
 
-def left(service: Service) -> set[int]:
+def left(service: Engine) -> set[int]:
     """Return the processes below the spawner that are no workers of the pool."""
     pool = service.pool
     found = {*kernel.descendants(pool.spawner_pid), *kernel.marked(pool.mark)}
     return {pid for pid in found - pool.processes if not kernel.is_zombie(pid)}
 
 
-def assert_nothing_left(service: Service) -> None:
-    wait_for(lambda: not service.unfinished(), GONE, "the clean-up")
+def assert_nothing_left(service: Engine) -> None:
+    wait_for(lambda: not service.history.executions(open_only=True, calls=True), GONE, "the clean-up")
     wait_for(lambda: not left(service), GONE, "everything of the run to be gone")
 
 
@@ -105,12 +106,12 @@ def test_what_a_method_does_harms_its_own_run_alone(console: App, case: Case) ->
 
 
 @pytest.mark.parametrize("case", CASES, ids=lambda case: case.method)
-def test_a_little_of_it_ends_well(service: Service, case: Case) -> None:
+def test_a_little_of_it_ends_well(service: Engine, case: Case) -> None:
     """The control: the same methods, within bounds."""
     assert ended(service, hostile(service, case.method, *case.little, **case.options))["state"] == "succeeded"
 
 
-def test_what_is_left_of_a_run_would_be_seen(service: Service) -> None:
+def test_what_is_left_of_a_run_would_be_seen(service: Engine) -> None:
     """The control: a process that bears the spawner's mark and is no worker is found."""
     call(service, "echo", 1)
     wait_for(lambda: not left(service), GONE, "earlier runs to be gone")
@@ -129,13 +130,13 @@ def test_what_is_left_of_a_run_would_be_seen(service: Service) -> None:
         stray.communicate()
 
 
-def around(service: Service) -> list[Any]:
+def around(service: Engine) -> list[Any]:
     given = Order(plugin=HOSTILE, rule=rule("immed"), method="around", call=True)
     return service.result(service.submit(given)["execId"], 30)
 
 
 @pytest.mark.parametrize(("method", "much"), [("disturb", True), ("closeStandard", 3)])
-def test_the_next_run_finds_nothing_of_what_was_changed(service: Service, method: str, much: Any) -> None:
+def test_the_next_run_finds_nothing_of_what_was_changed(service: Engine, method: str, much: Any) -> None:
     pid, *usual = around(service)
     assert around(service)[0] == pid, "the control: a worker that nothing happened to is used again"
 
@@ -147,7 +148,7 @@ def test_the_next_run_finds_nothing_of_what_was_changed(service: Service, method
     assert found[3:] == [None, [True, True, True]]
 
 
-def test_a_flood_is_cut_and_so_is_a_flood_of_log_lines(service: Service) -> None:
+def test_a_flood_is_cut_and_so_is_a_flood_of_log_lines(service: Engine) -> None:
     for method, amount in (("flood", 3_000_000), ("logMuch", 15_000)):
         exec_id = hostile(service, method, amount)
 

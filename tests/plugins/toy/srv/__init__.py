@@ -189,6 +189,21 @@ class Toy(rAASrvPlugin):
         os.write(descriptor, f"end {execId}\n".encode())
         os.close(descriptor)
 
+    def workAndWait(self, schedId, execId, trace, before, after):
+        """Note that it begins, wait for one file, note that the work is done, and wait for another before returning."""
+        for word, release in (("begin", before), ("end", after)):
+            descriptor = os.open(trace, os.O_WRONLY | os.O_APPEND | os.O_CREAT, 0o600)
+            os.write(descriptor, f"{word} {execId} {os.getpid()}\n".encode())
+            os.close(descriptor)
+            while not Path(release).exists():
+                time.sleep(0.01)
+
+    def finishAnyway(self, schedId, execId, flag):
+        """Take a second more, whoever asks to stop."""
+        signal.signal(signal.SIGTERM, signal.SIG_IGN)
+        Path(flag).write_text("started")
+        time.sleep(1.0)
+
     def waitFor(self, schedId, execId, flag, release):
         """Run until the test makes the second file."""
         Path(flag).write_text("started")

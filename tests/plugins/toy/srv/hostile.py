@@ -57,11 +57,26 @@ class Hostile(rAASrvPlugin):
         """Leave daemons in sessions of their own, with an empty environment, that ignore SIGTERM."""
         code = "import signal, time; signal.signal(15, signal.SIG_IGN); time.sleep(1000)"
         for _ in range(count):
-            if os.fork() == 0:
+            pid = os.fork()
+            if pid:
+                os.waitpid(pid, 0)
+            else:
                 os.setsid()
                 if os.fork() == 0:
                     os.execve(sys.executable, [sys.executable, "-c", code], {})
                 os._exit(0)
+
+    def ignoreWithDaemons(self, schedId, execId, flag):
+        """Ignore SIGTERM beside three daemons and two children that do so, too."""
+        self.daemons(schedId, execId, 3)
+        code = "import signal, sys; signal.signal(15, signal.SIG_IGN); print('up', flush=True); signal.pause()"
+        argv = [sys.executable, "-c", code]
+        for child in [subprocess.Popen(argv, stdout=subprocess.PIPE) for _ in range(2)]:
+            child.stdout.readline()
+        while len(Path(f"/proc/self/task/{os.getpid()}/children").read_text().split()) < 5:
+            time.sleep(0.01)
+        Path(flag).write_text("started")
+        self.ignore(schedId, execId, 1000)
 
     def closeStandard(self, schedId, execId, count):
         for descriptor in range(count):
