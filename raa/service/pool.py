@@ -181,6 +181,9 @@ class Pool:
             words = message.split()
             if words[0] == b"gone":
                 self._gone(int(words[1]), int(words[2]))
+            elif words[0] == b"ready":
+                how = "the kernel, in control groups" if words[1:] == [b"group"] else "counting, twice a second"
+                log.info("the processes of a run are kept to their limit by %s", how)
         with self._lock:
             if self._control is control:
                 self._control = None

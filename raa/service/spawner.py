@@ -42,7 +42,7 @@ class Spawner:
         cgroup.remove(self._groups, "*")  # of consoles that were killed; those in use are not empty
         gc.collect()
         gc.freeze()
-        self._console.send(b"ready")
+        self._console.send(b"ready group" if self._groups else b"ready")
         poll = select.poll()  # not select(): the console may hand its socket down under any number
         for source in (self._console.fileno(), self._wake_read):
             poll.register(source, select.POLLIN)
