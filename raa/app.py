@@ -23,8 +23,10 @@ from raa.host import files
 from raa.lib.passwordpolicy import MINIMUM
 from raa.plugin.discovery import PluginFolder, discover
 from raa.rpath_error import ConfigurationError
+from raa.service import limits
 from raa.service.accounts import Accounts
 from raa.service.begun import Begun
+from raa.service.declarations import Declarations
 from raa.service.engine import Engine
 from raa.service.inline import InlinePool
 from raa.service.pool import Pool
@@ -90,6 +92,7 @@ def build_accounts(settings: Settings, database: Database) -> Accounts:
 
 def build_service(settings: Settings) -> Engine:
     """Build the service side; nothing runs until `start`."""
+    limits.check(settings.config)
     database = open_ledger(settings)
     config, clock = settings.config, settings.clock
     ledger, history, pool = Ledger(database), History(database), Pool()
@@ -111,6 +114,7 @@ def build_service(settings: Settings) -> Engine:
             "state": str(settings.state),
             "zone": settings.zone,
             "begun": str(begun.path),
+            "limits": limits.limits(config, plugin),
         }
 
     runner = Runner(
@@ -125,6 +129,7 @@ def build_service(settings: Settings) -> Engine:
         call_timeout=config.typed("service.call_timeout", float, 120.0),
         bind=bind,
     )
+    runner.declared = Declarations(pool, runner.inline, bind)
     engine = Engine(
         ledger=ledger,
         history=history,
@@ -161,6 +166,7 @@ class App:
         before: a run that a request starts would be taken for one that an earlier process left.
         """
         self.server.bind()
+        files.tell_holder(self._lock, self.url)
         try:
             self.engine.start(self.console, scheduling=scheduling)
         except BaseException:

@@ -7,11 +7,11 @@ import sys
 from collections.abc import Sequence
 
 from raa import __version__
-from raa.cli import backup, bench, init, schedule, serve
+from raa.cli import backup, bench, init, job, schedule, serve
 from raa.rpath_error import ConfigurationError, InvalidInput, RaaError
 
 DONE, FAILED, WRONG_USE = 0, 1, 2
-COMMANDS = (serve, init, backup, schedule, bench)
+COMMANDS = (serve, init, backup, schedule, job, bench)
 
 
 def parser() -> argparse.ArgumentParser:

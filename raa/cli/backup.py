@@ -98,6 +98,9 @@ class _Printer:
         elif kind == "log":
             print(printable(f"{body['level']}: {body['text']}"), file=sys.stderr, flush=True)
 
+    def check(self) -> None:
+        """Nobody asks it to stop but by Ctrl-C, which raises by itself."""
+
 
 def _half(settings: Settings) -> Any:
     """Make the plugin's service half as a worker would, with ourselves to listen to it."""

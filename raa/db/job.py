@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import cached_property, lru_cache
 from typing import Any
 
@@ -46,6 +46,10 @@ class Job:
         """What no other run may hold meanwhile: its resource, and its schedule unless that allows overlap."""
         alone = self.kind == "scheduled" and self.policy.get("overlap") != "allow"
         return held(self.resource, self.sched_id, alone)
+
+    def again(self, exec_id: int, begin: float) -> Job:
+        """Return the further attempt at this occurrence; its arguments are those of the first, secrets included."""
+        return replace(self, exec_id=exec_id, who="retry", begin=begin, attempt=self.attempt + 1, claimed=False)
 
 
 def job_of(row: Row, who: str) -> Job:

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import fcntl
+import json
 import os
 from pathlib import Path
+from typing import Any
 
 from raa.rpath_error import OperationFailed
 
@@ -32,10 +34,30 @@ def lock(path: Path) -> int:
         fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
     except BlockingIOError:
         os.close(descriptor)
+        other = holder(path)
+        named = ", ".join(filter(None, (f"process {other['pid']}" if "pid" in other else "", other.get("url", ""))))
         raise OperationFailed(
-            f"another raa already runs on {path.parent}; stop it first or use another --state"
+            f"another raa{f' ({named})' if named else ''} already runs on {path.parent}; "
+            "stop it first or use another --state"
         ) from None
+    tell_holder(descriptor)
     return descriptor
+
+
+def tell_holder(descriptor: int, url: str = "") -> None:
+    """Write into a lock's file who holds it; that is what others are told, and says nothing of whether it is held."""
+    text = json.dumps({"pid": os.getpid(), "url": url}).encode()
+    os.ftruncate(descriptor, 0)
+    os.pwrite(descriptor, text, 0)
+
+
+def holder(path: Path) -> dict[str, Any]:
+    """Return what the holder of a lock, or the last one, wrote of itself: `pid` and `url`; {} where that is nothing."""
+    try:
+        found = json.loads(path.read_text())
+    except (OSError, ValueError):
+        return {}
+    return found if isinstance(found, dict) else {}
 
 
 def write_private(path: Path, text: str) -> None:

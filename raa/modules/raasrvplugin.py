@@ -21,6 +21,10 @@ class Reporter(Protocol):
 
     def event(self, kind: str, body: dict[str, Any]) -> None: ...
 
+    def check(self) -> None:
+        """Raise if the run is to stop."""
+        ...
+
 
 class rAASrvPlugin:
     """Subclass this in `<plugin>/srv/`; the class name is that of the web half.
@@ -28,7 +32,19 @@ class rAASrvPlugin:
     `doTask(self, schedId, execId)` runs what the web half scheduled; `callBackend("name", ...)` there calls
     `name(self, schedId, execId, ...)` here. Raising ends the run as failed with the exception's text; what a
     `doTask` returns is ignored. One instance serves many runs of its worker, so keep nothing on it that must not last.
+    A method's own attribute (`check.timeout = 60` below it) wins over the class's.
     """
+
+    #: "pooled": a worker process is used for many runs while they leave it clean; "fresh": one for each run
+    isolation: str = "pooled"
+    #: seconds after which a run is ended; None = the configured limit
+    timeout: float | None = None
+    #: further attempts after a run that failed or timed out, for schedules and tasks whose policy says nothing
+    retries: int = 0
+    #: whether a run that was interrupted may simply be run again
+    idempotent: bool = False
+    #: names a thing that two runs must not use at once; "" = none
+    resource: str = ""
 
     #: the web half of this plugin: `self.server.name(...)` calls its exposed local methods
     server: Remote
@@ -55,6 +71,10 @@ class rAASrvPlugin:
     def getConfigValue(self, name: str, default: Any = None) -> Any:
         """Return a directive, looked up in the sections of this plugin first."""
         return self.config.get(name, default, self.pluginId)
+
+    def checkCancelled(self) -> None:
+        """End the run here if it was asked to stop; call it where stopping is safe, in long loops and in threads."""
+        self._reporter.check()
 
     def reportMessage(self, execId: int, text: str) -> None:
         """Say what is being done; the page shows it, `callGetStatus` has it as `statusmsg`."""

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Sequence
+from dataclasses import replace
 from datetime import datetime, timedelta
 from typing import Any
 
@@ -83,6 +84,7 @@ class Engine:
     def submit(self, order: Order) -> Values:
         rule = Rule.from_values(order.rule)
         Policy.from_values(order.policy)  # judged before it is stored
+        order = self._as_declared(order, rule)
         now = self.clock.now()
         first = _first(rule, now)
         if first is None and rule.repeats:
@@ -103,6 +105,18 @@ class Engine:
         if added.kind != "running":  # "running": an unfinished one that was there
             self.runner.take_in([added])
         return {"schedId": added.sched_id, "execId": added.exec_id}
+
+    def _as_declared(self, order: Order, rule: Rule) -> Order:
+        """Fill in what the order leaves open and the service half declares."""
+        if self.runner.declared is None:
+            return order
+        declared = self.runner.declared.of(order.plugin, order.method)
+        policy = order.policy
+        # whoever waits for a run hears of its failure, so a later attempt would surprise
+        if declared.retries and not order.call and rule.kind != "immed":
+            policy = {"retries": declared.retries, **policy}
+        timeout = declared.timeout if order.timeout is None else order.timeout
+        return replace(order, resource=order.resource or declared.resource, timeout=timeout, policy=policy)
 
     def _above_floor(self, rule: Rule) -> None:
         floor = self.config.typed("service.interval_floor", float, 1.0)

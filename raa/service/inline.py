@@ -26,7 +26,7 @@ log = logging.getLogger("raa.service")
 
 
 class InlineWorker:
-    """A thread with its instances of plugins; has the methods of `pool.Worker` that runs use."""
+    """A thread with its instances of plugins; has the methods of `handle.Worker` that runs use."""
 
     def __init__(self, pool: InlinePool) -> None:
         self.pool = pool
@@ -76,6 +76,10 @@ class InlineWorker:
         if "error" in answer:
             raise from_wire(answer["error"])
         return answer["value"]
+
+    def check(self) -> None:
+        """Raise `Cancelled` if the run was asked to stop."""
+        self._listening()
 
     def _listening(self) -> Run:
         listener = self.listener

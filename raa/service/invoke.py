@@ -25,11 +25,15 @@ class Connection(Reporter, Protocol):
     call: proxies.Caller
 
 
-def build(bound: dict[str, Any], link: Any) -> Any:
-    """Make the plugin's service half; `bound` is what the composition root gives of it."""
+def load(bound: dict[str, Any]) -> type[Any]:
+    """Import the plugin's service half and return its class; `bound` is what the composition root gives of it."""
     folder = PluginFolder(bound["name"], bound["package"], Path(bound["path"]))
-    cls = service_class(folder, bound["plugin"], rAASrvPlugin)
-    instance: Any = object.__new__(cls)
+    return service_class(folder, bound["plugin"], rAASrvPlugin)
+
+
+def build(bound: dict[str, Any], link: Any) -> Any:
+    """Make the plugin's service half."""
+    instance: Any = object.__new__(load(bound))
     instance._reporter = link
     instance.server = proxies.server(link.call)
     instance.rootserver = proxies.rootserver(link.call)

@@ -7,11 +7,15 @@ import ctypes
 import os
 import signal
 import time
+from collections.abc import Sequence
 from pathlib import Path
+
+from raa.service import cgroup
 
 _PDEATHSIG, _SUBREAPER = 1, 36
 #: the environment variable by which leftovers of an ended console are found again
 MARK = "RAA_SPAWNER"
+_PAGE = os.sysconf("SC_PAGE_SIZE")
 
 
 def die_with_parent() -> None:
@@ -57,6 +61,8 @@ def send(pid: int, number: int) -> None:
 
 def kill_tree(pid: int, *, itself: bool = True) -> None:
     """Kill everything below a process, then it: stopped first so that nothing forks on, repeated until none is left."""
+    if itself:
+        send(pid, signal.SIGSTOP)
     for _ in range(500):
         below = [child for child in descendants(pid) if not is_zombie(child)]
         if not below:
@@ -75,6 +81,24 @@ def is_zombie(pid: int) -> bool:
         return Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0] in "ZX"
     except OSError:
         return True
+
+
+def resident(pids: Sequence[int]) -> int:
+    """Return the memory that processes hold, in bytes; what they share counts for each."""
+    found = 0
+    for pid in pids:
+        with contextlib.suppress(OSError, IndexError):
+            found += int(Path(f"/proc/{pid}/statm").read_text().split()[1])
+    return found * _PAGE
+
+
+def proportional(pids: Sequence[int]) -> int:
+    """Return the memory that processes hold together, in bytes; takes a millisecond for each."""
+    found = 0
+    for pid in pids:
+        with contextlib.suppress(OSError, IndexError):
+            found += int(Path(f"/proc/{pid}/smaps_rollup").read_text().partition("\nPss:")[2].split()[0])
+    return found * 1024
 
 
 def marked(mark: str) -> list[int]:
@@ -96,9 +120,11 @@ def marked(mark: str) -> list[int]:
 def end_marked(mark: str, deadline: float = 10.0) -> int:
     """Kill all processes of a spawner mark and return how many there were."""
     ended: set[int] = set()
+    groups = cgroup.base()
     until = time.monotonic() + deadline
     while time.monotonic() < until:
-        left = marked(mark)
+        # a program that has cleared its environment bears no mark, but is still in its group
+        left = [pid for pid in {*marked(mark), *cgroup.members(groups, mark)} if not is_zombie(pid)]
         if not left:
             break
         ended.update(left)
@@ -106,4 +132,5 @@ def end_marked(mark: str, deadline: float = 10.0) -> int:
             for pid in left:
                 send(pid, number)
         time.sleep(0.005)
+    cgroup.remove(groups, mark)
     return len(ended)

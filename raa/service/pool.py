@@ -6,215 +6,27 @@ import contextlib
 import logging
 import os
 import secrets
-import select
 import socket
 import subprocess  # the spawner is the one process raa starts besides raa.host  # noqa: TID251
 import sys
 import threading
 import time
-from typing import Any, Protocol
 
-from raa.rpath_error import OperationFailed, RaaError
+from raa.protocols import Values
+from raa.rpath_error import OperationFailed
 from raa.service import kernel
-from raa.service.frames import Channel
+from raa.service.handle import Worker
 
 log = logging.getLogger("raa.service")
 
 #: a worker is replaced after this many runs
 RUNS = 100
-#: what a run may print before the rest is dropped, in bytes
-OUTPUT = 1_000_000
 #: seconds that a run waits for a spawner that is being started anew
 RESTART = 15.0
 
 
-class Listener(Protocol):
-    """Who hears of a worker's run; called on the worker's own thread."""
-
-    def message(self, message: dict[str, Any]) -> None: ...
-
-    def flush(self) -> None: ...
-
-    def output(self, text: str) -> None: ...
-
-    def overdue(self) -> float | None:
-        """Return seconds until something has to be done about the run (doing it when they are over), None = never."""
-        ...
-
-    def lost(self, reason: str) -> None: ...
-
-
-class Worker:
-    """A worker process as the console sees it; one thread reads what it sends."""
-
-    def __init__(self, pool: Pool, sock: socket.socket, output: int) -> None:
-        self.pool = pool
-        self.channel = Channel(sock)
-        self.pid = 0
-        self.plugin: str | None = None
-        self.runs = 0
-        self.listener: Listener | None = None
-        self.gone = threading.Event()
-        self.code: int | None = None
-        self._output = output
-        self._printed = 0
-        self._cut = False
-        self._partial = b""
-        self._wake = os.eventfd(0, os.EFD_NONBLOCK | os.EFD_CLOEXEC)
-        self._guard = threading.Lock()
-        self._ended = False
-        self.retired = False
-        threading.Thread(target=self._read, name="raa-worker", daemon=True).start()
-
-    def start(self, listener: Listener, bind: dict[str, Any], run: dict[str, Any]) -> None:
-        """Begin a run; binds the worker to the plugin at its first."""
-        with self._guard:
-            ended = self._ended
-            if not ended:
-                self.runs, self._printed, self._cut = self.runs + 1, 0, False
-                self.listener = listener
-        if ended:  # it died while it was idle, and its thread has ended too
-            listener.lost(_reason(self.code))
-            return
-        try:
-            if self.plugin is None:
-                self.plugin = bind["plugin"]
-                self.channel.send({"bind": bind})
-            self.channel.send({"run": run})
-        except OSError:
-            log.debug("worker %d is gone; its thread tells why", self.pid)
-        self._look()
-
-    def reply(self, message: dict[str, Any]) -> None:
-        """Answer a call of the running method; a worker that has just died needs none."""
-        with contextlib.suppress(OSError):
-            self.channel.send(message)
-
-    def terminate(self) -> None:
-        """Ask the running method to stop."""
-        if self.pid:
-            self.pool.order(b"T%d" % self.pid)
-        self._look()
-
-    def kill(self) -> None:
-        """Kill the process and everything below it."""
-        if self.pid:
-            self.pool.order(b"K%d" % self.pid)
-
-    def retire(self) -> None:
-        """Let the process go: what hangs below it goes too; one that has not said its pid yet goes when it does."""
-        self.retired = True
-        self.kill()
-
-    def _look(self) -> None:
-        """Have the thread ask again how long it may wait: a run has begun or is to stop."""
-        with self._guard:
-            if not self._ended:
-                os.eventfd_write(self._wake, 1)
-
-    def _read(self) -> None:
-        sources = [self.channel.fileno(), self._output, self._wake]
-        reason = ""
-        try:
-            self._follow(sources)
-        except RaaError as error:  # the worker sent what is no message
-            reason = str(error)
-        except Exception as error:
-            log.exception("worker %d: what it sent could not be dealt with", self.pid)
-            reason = f"{type(error).__name__}: {error}"
-        if reason:
-            self.kill()
-        self._end(sources, reason)
-
-    def _follow(self, sources: list[int]) -> None:
-        while True:
-            listener = self.listener
-            timeout = listener.overdue() if listener else None
-            readable, _, _ = select.select(sources, [], [], timeout)
-            if self._wake in readable:
-                os.eventfd_read(self._wake)
-            if self._output in readable and not self._read_output():
-                sources.remove(self._output)
-            if self.channel.fileno() in readable:
-                alive = self.channel.fill()
-                for message in self.channel.messages():
-                    self._take(message)
-                if self.listener:
-                    self.listener.flush()
-                if not alive:
-                    return
-
-    def _take(self, message: dict[str, Any]) -> None:
-        if "hello" in message and not self.pid:
-            self.pool.known(self, message["hello"])
-            return
-        if "done" in message:
-            self._drain()  # what the method printed belongs to its run, so take it before the run ends
-        listener = self.listener
-        if listener is not None:
-            listener.message(message)
-
-    def _read_output(self) -> bool:
-        data = os.read(self._output, 65_536)
-        lines = (self._partial + data).split(b"\n")
-        self._partial = lines.pop()
-        if len(self._partial) > 10_000 or not data:
-            lines, self._partial = [*lines, self._partial], b""
-        for line in lines:
-            self._printed += len(line) + 1
-            text = line.decode("utf-8", "backslashreplace")
-            if self._printed > OUTPUT:
-                if self.listener and not self._cut:
-                    self._cut = True
-                    self.listener.output(f"(output cut after {OUTPUT // 1_000_000} MB)")
-            elif self.listener and line:
-                self.listener.output(text)
-            elif line:
-                log.warning("worker %d: %s", self.pid, text)
-        return bool(data)
-
-    def _drain(self) -> None:
-        """Take what is in the pipe; a process left behind may fill it for ever, so no more than a pipe can hold."""
-        for _ in range(16):
-            if not select.select([self._output], [], [], 0)[0] or not self._read_output():
-                return
-
-    def _lost(self, reason: str) -> None:
-        listener, self.listener = self.listener, None
-        if listener:
-            listener.lost(reason)
-
-    def _end(self, sources: list[int], reason: str) -> None:
-        self.pool.unlist(self)
-        if not self.gone.wait(2.0) and self.pid:
-            self.kill()  # it has closed the channel and lives on
-            self.gone.wait(10.0)
-        if self._output in sources:
-            self._drain()
-        with self._guard:
-            self._ended = True
-        try:
-            self._lost(reason or _reason(self.code))
-        except Exception:
-            log.exception("worker %d: the end of its run could not be dealt with", self.pid)
-        os.close(self._output)
-        os.close(self._wake)
-        self.channel.close()
-        self.pool.forget(self)
-
-
-def _reason(code: int | None) -> str:
-    if code is None:
-        return "its process ended together with the spawner"
-    if code < 0:
-        import signal
-
-        return f"its process was ended by signal {-code} ({signal.Signals(-code).name})"
-    return f"its process ended by itself with code {code} before the method returned"
-
-
 class Pool:
-    """Workers by plugin; at most `idle` of them wait for work, one of these unbound and ready."""
+    """Workers by plugin; `idle` of them wait for work, one of these unbound and ready, and a second long any more."""
 
     def __init__(self, idle: int = 2) -> None:
         self.mark = secrets.token_hex(12)
@@ -226,6 +38,8 @@ class Pool:
         self._control: socket.socket | None = None
         self._process: subprocess.Popen[bytes] | None = None
         self._closing = False
+        #: what service halves declare, by plugin and method, as workers that loaded them have told
+        self.declared: dict[str, dict[str, Values]] = {}
         #: exit codes of workers whose hello has not been read yet
         self._early: dict[int, int] = {}
 
@@ -254,8 +68,25 @@ class Pool:
     def spawner_pid(self) -> int:
         return self._process.pid if self._process else 0
 
-    def take(self, plugin: str) -> Worker:
-        """Return a worker for a run of this plugin: its own idle one, else an unbound one, else a new one."""
+    @property
+    def processes(self) -> set[int]:
+        """The spawner's process and those of all workers, as far as they are known."""
+        with self._lock:
+            return {self.spawner_pid, *(worker.pid for worker in self._workers)} - {0}
+
+    @property
+    def running(self) -> bool:
+        """Whether workers can be started this moment."""
+        return self._control is not None and not self._closing
+
+    def take(self, plugin: str, method: str) -> Worker:
+        """Return a worker for a run of this plugin: its own idle one, else an unbound one, else a new one.
+
+        A method that is to have a process of its own never gets one that has run something. A plugin that has not
+        told what it declares has no such worker either.
+        """
+        told = self.declared.get(plugin, {})
+        fresh = (told.get(method) or told.get("") or {}).get("isolation") == "fresh"
         until = time.monotonic() + RESTART
         with self._lock:
             while self._control is None and not self._closing:
@@ -263,7 +94,7 @@ class Pool:
                     raise OperationFailed("the spawner is not running; restart raa")
             if self._closing:
                 raise OperationFailed("raa is stopping and starts no more runs")
-            for wanted in (plugin, None):
+            for wanted in (None,) if fresh else (plugin, None):
                 for worker in reversed(self._idle):
                     if worker.plugin == wanted:
                         self._idle.remove(worker)
@@ -271,19 +102,24 @@ class Pool:
             return self._fork()
 
     def give_back(self, worker: Worker, clean: bool) -> None:
-        """Keep a clean worker for the next run; retire others, and the oldest when too many are idle."""
+        """Keep a clean worker for the next run, retire others."""
         with self._lock:
             worker.listener = None
             if clean and worker.runs < RUNS and not self._closing:
                 self._idle.append(worker)
-                gone = [self._idle.pop(0)] if len(self._idle) > self._idle_limit else []
-            else:
-                gone = [worker]
-                if not self._closing and len(self._idle) < self._idle_limit and self._control is not None:
-                    with contextlib.suppress(OperationFailed):  # whoever needs one is told
-                        self._idle.append(self._fork())
-        for old in gone:
-            old.retire()
+                return
+            if not self._closing and len(self._idle) < self._idle_limit and self._control is not None:
+                with contextlib.suppress(OperationFailed):  # whoever needs one is told
+                    self._idle.append(self._fork())
+        worker.retire()
+
+    def spare(self, worker: Worker) -> None:
+        """Retire a worker that nobody has wanted for a while, if there are others enough."""
+        with self._lock:
+            if worker not in self._idle or len(self._idle) <= self._idle_limit:
+                return
+            self._idle.remove(worker)
+        worker.retire()
 
     def _fork(self) -> Worker:
         """Have a worker forked; raises `OperationFailed`. The lock is held."""
@@ -345,6 +181,9 @@ class Pool:
             words = message.split()
             if words[0] == b"gone":
                 self._gone(int(words[1]), int(words[2]))
+            elif words[0] == b"ready":
+                how = "the kernel, in control groups" if words[1:] == [b"group"] else "counting, twice a second"
+                log.info("the processes of a run are kept to their limit by %s", how)
         with self._lock:
             if self._control is control:
                 self._control = None

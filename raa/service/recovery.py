@@ -6,7 +6,7 @@ import logging
 from typing import TYPE_CHECKING
 
 from raa import values
-from raa.db.job import Job, job_of
+from raa.db.job import LONG, Job, job_of
 from raa.protocols import Order, Values
 from raa.rpath_error import RaaError
 from raa.service import kernel
@@ -16,6 +16,9 @@ if TYPE_CHECKING:
     from raa.service.runner import Runner
 
 log = logging.getLogger("raa.service")
+
+#: an idempotent run that is interrupted is begun anew at most so often
+ANEW = 3
 
 
 def recover(runner: Runner) -> None:
@@ -42,16 +45,32 @@ def recover(runner: Runner) -> None:
                 queued.append(after)
             begun = row["state"] != "queued"
             why = "raa ended while it ran" if begun else "raa ended before it began, and its secret is not stored"
-            _interrupt(runner, row, why)
+            # one that was asked to stop is not wanted any more
+            again = anew(runner, job, runner.now()) if row["state"] == "running" else None
+            if further := _interrupt(runner, row, why, again):
+                queued.append(job.again(further, again or 0))
     runner.begun.keep()
     runner.take_in(queued)
 
 
-def _interrupt(runner: Runner, row: Row, reason: str) -> None:
+def anew(runner: Runner, job: Job, now: float, *, ask: bool = True) -> float | None:
+    """Return when an interrupted run is run again, None if it is not: its method has to be declared idempotent.
+
+    A run that may be what ends raa each time is not begun without end.
+    """
+    if runner.declared is None or job.lane != LONG or job.attempt > ANEW or values.holds_secret(job.args):
+        return None
+    return now if runner.declared.of(job.plugin, job.method, ask=ask).idempotent else None
+
+
+def _interrupt(runner: Runner, row: Row, reason: str, again: float | None = None) -> int | None:
     error: Values = {"class": "OperationFailed", "text": f"The run was interrupted: {reason}.", "fields": {}}
-    runner.ledger.finish(row["exec_id"], "interrupted", runner.now(), reason=reason, message=error["text"], error=error)
+    further = runner.ledger.finish(
+        row["exec_id"], "interrupted", runner.now(), reason=reason, message=error["text"], error=error, again=again
+    )
     log.warning("%s: run %d was interrupted: %s", row["plugin"], row["exec_id"], reason)
     runner.teller.ended(row["exec_id"], row["run_kind"])
+    return further
 
 
 def clean_up(runner: Runner, job: Job, again: bool = False) -> Job | None:

@@ -10,8 +10,8 @@ from raa.protocols import Values
 from raa.rpath_error import DeadlineExceeded, InvalidInput, OperationFailed, RaaError, RemoteError, from_wire, to_wire
 
 if TYPE_CHECKING:
+    from raa.service.handle import Worker
     from raa.service.inline import InlineWorker
-    from raa.service.pool import Worker
     from raa.service.runner import Runner
 
 #: seconds between asking a run to stop and killing it
@@ -21,7 +21,7 @@ FLUSH_EVERY = 0.3
 
 
 class Run:
-    """An open execution; implements `pool.Listener` for its worker."""
+    """An open execution; implements `handle.Listener` for its worker."""
 
     def __init__(self, runner: Runner, job: Job, timeout: float | None) -> None:
         self.runner = runner

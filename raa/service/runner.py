@@ -6,7 +6,6 @@ import logging
 import threading
 import time
 from collections.abc import Callable, Sequence
-from dataclasses import replace
 from functools import partial
 from typing import Any
 
@@ -23,8 +22,10 @@ from raa.protocols import Values, WebSide
 from raa.rpath_error import DeadlineExceeded, OperationFailed, RaaError, to_wire
 from raa.service import recovery
 from raa.service.begun import Begun
+from raa.service.declarations import Declarations
+from raa.service.handle import Worker
 from raa.service.inline import InlinePool, InlineWorker
-from raa.service.pool import Pool, Worker
+from raa.service.pool import Pool
 from raa.service.run import Run, explain, outcome
 from raa.service.teller import Teller
 
@@ -52,6 +53,8 @@ class Runner:
         self.clock = clock
         self.monotonic = monotonic
         self.web: WebSide | None = None
+        #: what service halves declare; None where nothing is asked of any
+        self.declared: Declarations | None = None
         self.changed = threading.Condition()
         self.queue = Queue({AWAITED: IMMEDIATE, LONG: max_runs}, self._closed)
         #: the blackouts of all schedules
@@ -160,7 +163,9 @@ class Runner:
         job = run.job
         try:
             bind = self._bind(job.plugin)
-            worker = self.inline.take(job.plugin) if self.inline.serves(job.plugin) else self.pool.take(job.plugin)
+            run.timeout = job.timeout or bind.get("limits", self._timeouts)[job.lane]
+            inline = self.inline.serves(job.plugin)
+            worker = self.inline.take(job.plugin) if inline else self.pool.take(job.plugin, job.method)
             if not run.begin(worker):
                 self._give_back(worker, True)
                 self._finish(run, *(run.stopping or ("cancelled", "")))
@@ -224,8 +229,11 @@ class Runner:
     def ended(self, run: Run, done: dict[str, Any], events: Sequence[tuple[float, str, Values]]) -> None:
         """Write the end of a run and let its worker go on or go."""
         error: Values | None = done.get("error")
-        if run.stopping:
-            state, reason = run.stopping
+        stopping = run.stopping
+        if stopping and stopping[0] == "interrupted" and "value" in done:
+            stopping = None  # raa is being stopped, and this one has finished within the grace
+        if stopping:
+            state, reason = stopping
             error = {"class": "OperationFailed", "text": f"The run was ended: {reason}.", "fields": {}}
         elif error is not None or done.get("cancelled"):
             state, reason = "failed", explain(error) or "its process was told to end from outside"
@@ -233,7 +241,7 @@ class Runner:
         else:
             state, reason = ("warnings" if done.get("warned") else "succeeded"), ""
         # ordered before the end is written: what stops us between the two must not forget it
-        after = recovery.clean_up(self, run.job) if "lost" in done or run.stopping else None
+        after = recovery.clean_up(self, run.job) if "lost" in done or stopping else None
         self._finish(run, state, reason, error, done, events)
         if after:
             self.take_in([after])
@@ -256,6 +264,8 @@ class Runner:
         if state in ("failed", "timed_out"):
             log.warning("%s: run %d (%s) %s: %s", job.plugin, job.exec_id, job.method, state, message)
         again = _again(job, state, now) if state in ("failed", "timed_out") and not self.stopping else None
+        if state == "interrupted":
+            again = recovery.anew(self, job, now, ask=False)
         write: dict[str, Any] = {
             "reason": reason or explain(error), "message": None if message is None else str(message),
             "result": values.to_json(value) if value is not None else None, "error": error, "again": again,
@@ -274,7 +284,7 @@ class Runner:
             self.notify()
             self.teller.ended(job.exec_id, job.kind)
             if further:
-                self.take_in([again_job(job, further, again or now)])
+                self.take_in([job.again(further, again or now)])
 
         if prompt or job.lane == AWAITED:  # somebody waits for it
             try:
@@ -290,7 +300,7 @@ class Runner:
     def _finish_late(self, run: Run, state: str, now: float, write: dict[str, Any]) -> None:
         further = self.ledger.finish(run.exec_id, state, now, **write)
         if further:
-            self.take_in([again_job(run.job, further, write["again"])])
+            self.take_in([run.job.again(further, write["again"])])
 
     def _leave(self, run: Run, clean: bool) -> None:
         """Free the run's place and worker; what starts in them is claimed after the end that waits to be written."""
@@ -390,8 +400,3 @@ def _again(job: Job, state: str, now: float) -> float | None:
     except RaaError:  # the schedule was changed to nonsense; it is shown as broken
         return None
     return policy.again_at(state, job.attempt, now)
-
-
-def again_job(job: Job, exec_id: int, begin: float) -> Job:
-    """Return the further attempt at a job's occurrence; its arguments are those of the first, secrets included."""
-    return replace(job, exec_id=exec_id, who="retry", begin=begin, attempt=job.attempt + 1, claimed=False)

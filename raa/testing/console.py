@@ -27,12 +27,12 @@ def make_state(state: Path, clock: Clock | None = None) -> Path:
 @contextmanager
 def running_console(
     state: Path, *, clock: Clock | None = None, options: Mapping[str, Any] | None = None, scheduling: bool = True,
-    admin: bool = True,
+    admin: bool = True, extra: Path | None = None,
 ) -> Iterator[App]:  # fmt: skip
-    """Run a console on a free loopback port; `options` are directives of the global section."""
+    """Run a console on a free loopback port; `options` are global directives, `extra` a further configuration file."""
     if admin and not (state / "ledger.db").exists():
         make_state(state, clock)
-    app = build_console(load_settings(state, options={"server.socket_port": 0, **(options or {})}, clock=clock))
+    app = build_console(load_settings(state, extra, {"server.socket_port": 0, **(options or {})}, clock))
     app.start(scheduling=scheduling)
     try:
         yield app

@@ -10,13 +10,13 @@ from urllib.parse import urlencode
 from zoneinfo import ZoneInfo
 
 from raa import values
-from raa.constants import UNFINISHED
 from raa.db.joblist import RESULTS
 from raa.protocols import Values
 from raa.rpath_error import InvalidInput, NotAllowed
 from raa.web.answers import Answer
 from raa.web.frame import Frame, number_of, page_of, required
 from raa.web.gate import Visitor
+from raa.web.jobmethods import check_repeatable, repeatable
 from raa.web.pages import refresh_of
 from raa.web.request import Request
 from raa.web.streams import JobStream, Streams
@@ -99,7 +99,7 @@ class JobPages:
             refresh=refresh_of(request, not job["done"]),
         )  # fmt: skip
         retry = None
-        if job["done"] and visitor.identity.has() and self._repeatable(status):
+        if job["done"] and visitor.identity.has() and repeatable(frame.registry, status):
             retry = f"/jobs/{exec_id}/retry"
         return frame.pages.show("job.html", ui, {"job": job, "facts": self._facts(status), "retry": retry})
 
@@ -179,19 +179,11 @@ class JobPages:
                 text=f"{name} runs anew; this job stays as it is.", back=here, current="/jobs",
             )  # fmt: skip
         with frame.acts(request, visitor, "/jobs/retry", str(exec_id)):
-            if status["state"] in UNFINISHED:
-                raise InvalidInput(f"Job {exec_id} has not ended yet.")
-            if not self._repeatable(status):
-                raise InvalidInput("It asks for your password, so it is started from its own page only.")
+            check_repeatable(frame.registry, status)
             answer = frame.service.retry(exec_id, visitor.identity.user_name)
         if request.wants == "json":
             return Answer(values.to_json(answer).encode(), "application/json")
         return Answer(b"", status=303, headers={"Location": f"/jobs/{answer['execId']}"})
-
-    def _repeatable(self, status: Values) -> bool:
-        """Tell whether a run may be tried again from here: no call, and nothing that its page asks a password for."""
-        instance = self._frame.registry.plugins.get(status["plugin"])
-        return status["scheduled_kind"] != "call" and not (instance and status["method"] in instance.notRetried)
 
     def _allowed(self, visitor: Visitor, number: str) -> tuple[int, Values]:
         identity = required(visitor)

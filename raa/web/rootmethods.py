@@ -14,11 +14,12 @@ from raa.plugin.registry import Registry
 from raa.protocols import Service, Values
 from raa.rpath_error import InvalidInput, ItemNotFound, NotAllowed
 from raa.values import printable
+from raa.web.jobmethods import JobMethods
 from raa.web.markers import expose, require
 from raa.web.schedulemethods import ScheduleMethods, described
 
 
-class RootMethods(ScheduleMethods):
+class RootMethods(ScheduleMethods, JobMethods):
     """Root methods; also what `raa.web.getWebRoot()` returns, with `.plugin.Class` for every web half."""
 
     def __init__(self, service: Service, registry: Registry, notices: Notices, clock: Any, zone: str) -> None:

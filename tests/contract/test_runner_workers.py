@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 import os
+import resource
+import select
 import signal
+from contextlib import ExitStack
 from pathlib import Path
 
 import pytest
-from orders import call, ended, gone, number_in, run, states, waiting
+from orders import call, ended, gone, number_in, run, running_service, states, waiting
 
 from raa.app import App
 from raa.db.job import LONG
@@ -57,6 +60,55 @@ def test_a_clean_worker_is_used_again_and_a_dirty_one_is_not(service, tmp_path):
     assert len({*left, after}) == 5, "each got a worker that nobody had left anything in"
     for pid in left:
         wait_for(lambda pid=pid: gone(pid), 20, "the dirty worker to end")
+
+
+LEFT = {
+    "folder": "os.chdir('/')",
+    "umask": "os.umask(0o77)",
+    "handler": "signal.signal(signal.SIGUSR1, print)",
+    "blocked signal": "signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGUSR1})",
+    "environment": "os.environ['TOY'] = 'left'",
+    "thread": "threading.Thread(target=time.sleep, args=(1000,), daemon=True).start()",
+    "descriptor": "os.open('/dev/null', os.O_RDONLY)",
+    "exchanged descriptor": "os.dup2(os.open('/etc/passwd', os.O_RDONLY), 0), os.closerange(9, 99)",
+    "limit": "resource.setrlimit(resource.RLIMIT_NOFILE, (100, 100))",
+    "path": "sys.path.insert(0, '/tmp')",
+}
+
+
+@pytest.mark.parametrize("what", LEFT)
+def test_whatever_a_run_leaves_changed_its_worker_is_replaced(service, what):
+    before = call(service, "pid")
+    assert call(service, "perform", "os.getpid()") == before, "the control: a run that leaves nothing"
+
+    assert call(service, "perform", LEFT[what]) == before
+
+    assert call(service, "pid") != before
+
+
+def test_a_thousand_runs_of_a_plugin_take_few_processes(service):
+    ids = [run(service, "perform", "1") for _ in range(1000)]
+
+    pids = {service.result(exec_id, 60) for exec_id in ids}
+
+    assert set(states(service, ids)) == {"succeeded"}
+    assert 10 <= len(pids) <= 20, "replaced after a hundred runs, and not before"
+
+
+def test_workers_can_be_started_however_many_descriptors_there_are(tmp_path):
+    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    resource.setrlimit(resource.RLIMIT_NOFILE, (min(4096, hard), hard))
+    with ExitStack() as stack:
+        stack.callback(resource.setrlimit, resource.RLIMIT_NOFILE, (soft, hard))
+        for _ in range(1100):
+            stack.enter_context(Path("/dev/null").open())
+        last = stack.enter_context(Path("/dev/null").open())
+        with pytest.raises(ValueError, match="out of range"):  # the control: what these numbers are too much for
+            select.select([last], [], [], 0)
+
+        with running_service(tmp_path / "state") as engine:
+            assert call(engine, "echo", "far up") == "far up"
+            assert call(engine, "perform", "print('said')") > 0
 
 
 def test_a_worker_killed_from_outside_fails_its_run_with_the_cause(console, tmp_path):

@@ -109,9 +109,12 @@ def test_members_of_a_base_class_are_listed(cls: type) -> None:
     assert sorted(listed) == sorted(members(cls))
 
 
-def test_defaults_of_class_attributes_are_listed() -> None:
-    for name, default, _ in rows(section(REFERENCE / "plugin-api.md", "Declared on the class")):
-        assert ast.literal_eval(codes(default)[0]) == getattr(rAAWebPlugin, codes(name)[0])
+@pytest.mark.parametrize(
+    ("heading", "cls"), [("Declared on the class", rAAWebPlugin), ("Declared on the service class", rAASrvPlugin)]
+)
+def test_defaults_of_class_attributes_are_listed(heading: str, cls: type) -> None:
+    for name, default, _ in rows(section(REFERENCE / "plugin-api.md", heading)):
+        assert ast.literal_eval(codes(default)[0]) == getattr(cls, codes(name)[0])
 
 
 def test_names_of_raa_web_are_listed_with_their_signatures() -> None:

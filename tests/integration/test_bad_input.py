@@ -104,7 +104,20 @@ def test_a_damaged_database_is_told(tmp_path):
 def test_a_second_console_on_the_same_state_is_refused(serve):
     running = serve()
 
-    assert "another raa already runs" in one_sentence(serve_once(running.state), 1)
+    said = one_sentence(serve_once(running.state), 1)
+
+    assert f"another raa (process {running.process.pid}, {running.url}) already runs on {running.state}" in said
+    assert "stop it first" in said
+
+
+def test_what_a_killed_console_left_in_its_lock_blocks_nothing(serve):
+    """The control: who holds the lock is the kernel's to say, not the file's."""
+    first = serve()
+    first.process.kill()
+    first.process.wait(20)
+    assert (first.state / "raa.lock").read_text()
+
+    assert serve(first.state).process.poll() is None
 
 
 def test_a_state_that_is_a_file_is_told(tmp_path):

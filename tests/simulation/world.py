@@ -100,7 +100,7 @@ class SimPool:
     def __init__(self, world: World, mark: str) -> None:
         self.world, self.mark, self.busy = world, mark, set()
 
-    def take(self, plugin: str) -> SimWorker:
+    def take(self, plugin: str, method: str) -> SimWorker:
         return SimWorker(self)
 
     def give_back(self, worker: SimWorker, clean: bool) -> None: ...

@@ -21,6 +21,7 @@ FIELDS = {
     "memory": {"RSS MB", "PSS MB", "processes"},
     "start": {"median s", "min s", "max s", "x few"},
     "idle": {"CPU %", "wake-ups/s"},
+    "hostile": {"page p99 ms", "start lag ms", "ended", "gone s"},
     "backup": {"tree MB", "s", "MB/s", "x tar"},
     "restore": {"tree MB", "s", "MB/s", "x tar"},
     "kid": {"Genshi ms", "Kid ms", "x Genshi", "kB left"},

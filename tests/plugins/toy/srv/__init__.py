@@ -2,6 +2,7 @@
 
 import ctypes
 import os
+import resource  # for what tests have performed  # noqa: F401
 import signal
 import stat
 import subprocess
@@ -156,6 +157,11 @@ class Toy(rAASrvPlugin):
         error.problems = [1, {2}]
         raise error
 
+    def perform(self, schedId, execId, code):
+        """Carry out what the test gives, and tell who did."""
+        exec(code, {**globals()})
+        return os.getpid()
+
     def leaveAlarm(self, schedId, execId):
         signal.setitimer(signal.ITIMER_REAL, 0.3)
         return os.getpid()
@@ -182,6 +188,21 @@ class Toy(rAASrvPlugin):
         time.sleep(seconds)
         os.write(descriptor, f"end {execId}\n".encode())
         os.close(descriptor)
+
+    def workAndWait(self, schedId, execId, trace, before, after):
+        """Note that it begins, wait for one file, note that the work is done, and wait for another before returning."""
+        for word, release in (("begin", before), ("end", after)):
+            descriptor = os.open(trace, os.O_WRONLY | os.O_APPEND | os.O_CREAT, 0o600)
+            os.write(descriptor, f"{word} {execId} {os.getpid()}\n".encode())
+            os.close(descriptor)
+            while not Path(release).exists():
+                time.sleep(0.01)
+
+    def finishAnyway(self, schedId, execId, flag):
+        """Take a second more, whoever asks to stop."""
+        signal.signal(signal.SIGTERM, signal.SIG_IGN)
+        Path(flag).write_text("started")
+        time.sleep(1.0)
 
     def waitFor(self, schedId, execId, flag, release):
         """Run until the test makes the second file."""
