@@ -27,6 +27,7 @@ from raa.service.accounts import Accounts
 from raa.service.begun import Begun
 from raa.service.engine import Engine
 from raa.service.inline import InlinePool
+from raa.service.joblog import Logs
 from raa.service.pool import Pool
 from raa.service.runner import Runner
 from raa.service.scheduler import Scheduler
@@ -124,6 +125,7 @@ def build_service(settings: Settings) -> Engine:
         timeout=config.typed("service.timeout", float, 86_400.0),
         call_timeout=config.typed("service.call_timeout", float, 120.0),
         bind=bind,
+        logs=build_logs(config),
     )
     engine = Engine(
         ledger=ledger,
@@ -136,6 +138,18 @@ def build_service(settings: Settings) -> Engine:
         config=config,
     )
     return engine
+
+
+def build_logs(config: Config) -> Logs:
+    """Read how much of logs is kept, and make the folder of whole ones; raises `ConfigurationError`."""
+    named = config.typed("service.log_files", str, "")
+    if named and not Path(named).is_absolute():
+        raise ConfigurationError(f"service.log_files = {named!r} will not do: an absolute path is wanted")
+    limit = config.typed("service.log_bytes", int, 1_000_000)
+    file_limit = config.typed("service.log_file_bytes", int, 1_000_000_000)
+    if min(limit, file_limit) < 10_000:
+        raise ConfigurationError("service.log_bytes and service.log_file_bytes have to be at least 10000")
+    return Logs(limit, files.private_folder(Path(named)) if named else None, file_limit)
 
 
 class App:
@@ -211,7 +225,7 @@ def build_console(settings: Settings) -> App:
             console.application,
             host,
             config.typed("server.socket_port", int, 8004),
-            threads=config.typed("server.thread_pool", int, 20),
+            threads=config.typed("server.thread_pool", int, 30),
             max_body=config.typed("web.max_body", int, 1_000_000),
             streamed=[route.path for route in console.routes.values() if route.exposure.upload],
         )

@@ -12,6 +12,7 @@ import subprocess  # the spawner is the one process raa starts besides raa.host 
 import sys
 import threading
 import time
+from collections.abc import Sequence
 from typing import Any, Protocol
 
 from raa.rpath_error import OperationFailed, RaaError
@@ -22,7 +23,7 @@ log = logging.getLogger("raa.service")
 
 #: a worker is replaced after this many runs
 RUNS = 100
-#: what a run may print before the rest is dropped, in bytes
+#: what an idle worker may print before the rest is dropped, in bytes
 OUTPUT = 1_000_000
 #: seconds that a run waits for a spawner that is being started anew
 RESTART = 15.0
@@ -35,7 +36,7 @@ class Listener(Protocol):
 
     def flush(self) -> None: ...
 
-    def output(self, text: str) -> None: ...
+    def printed(self, lines: Sequence[bytes]) -> None: ...
 
     def overdue(self) -> float | None:
         """Return seconds until something has to be done about the run (doing it when they are over), None = never."""
@@ -58,7 +59,6 @@ class Worker:
         self.code: int | None = None
         self._output = output
         self._printed = 0
-        self._cut = False
         self._partial = b""
         self._wake = os.eventfd(0, os.EFD_NONBLOCK | os.EFD_CLOEXEC)
         self._guard = threading.Lock()
@@ -71,7 +71,7 @@ class Worker:
         with self._guard:
             ended = self._ended
             if not ended:
-                self.runs, self._printed, self._cut = self.runs + 1, 0, False
+                self.runs, self._printed = self.runs + 1, 0
                 self.listener = listener
         if ended:  # it died while it was idle, and its thread has ended too
             listener.lost(_reason(self.code))
@@ -160,17 +160,13 @@ class Worker:
         self._partial = lines.pop()
         if len(self._partial) > 10_000 or not data:
             lines, self._partial = [*lines, self._partial], b""
-        for line in lines:
-            self._printed += len(line) + 1
-            text = line.decode("utf-8", "backslashreplace")
-            if self._printed > OUTPUT:
-                if self.listener and not self._cut:
-                    self._cut = True
-                    self.listener.output(f"(output cut after {OUTPUT // 1_000_000} MB)")
-            elif self.listener and line:
-                self.listener.output(text)
-            elif line:
-                log.warning("worker %d: %s", self.pid, text)
+        if self.listener:
+            self.listener.printed(lines)
+            return bool(data)
+        for line in filter(None, lines):
+            self._printed += len(line)
+            if self._printed <= OUTPUT:
+                log.warning("worker %d: %s", self.pid, line.decode("utf-8", "backslashreplace"))
         return bool(data)
 
     def _drain(self) -> None:

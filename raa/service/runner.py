@@ -24,6 +24,7 @@ from raa.rpath_error import DeadlineExceeded, OperationFailed, RaaError, to_wire
 from raa.service import recovery
 from raa.service.begun import Begun
 from raa.service.inline import InlinePool, InlineWorker
+from raa.service.joblog import Logs
 from raa.service.pool import Pool, Worker
 from raa.service.run import Run, explain, outcome
 from raa.service.teller import Teller
@@ -42,7 +43,7 @@ class Runner:
     def __init__(
         self, ledger: Ledger, history: History, pool: Pool, clock: Clock, *, inline: InlinePool, begun: Begun,
         max_runs: int, timeout: float, call_timeout: float, bind: Any,
-        monotonic: Callable[[], float] = time.monotonic,
+        monotonic: Callable[[], float] = time.monotonic, logs: Logs | None = None,
     ) -> None:  # fmt: skip
         self.ledger = ledger
         self.history = history
@@ -51,6 +52,7 @@ class Runner:
         self.begun = begun
         self.clock = clock
         self.monotonic = monotonic
+        self.logs = logs or Logs()
         self.web: WebSide | None = None
         self.changed = threading.Condition()
         self.queue = Queue({AWAITED: IMMEDIATE, LONG: max_runs}, self._closed)
@@ -219,7 +221,7 @@ class Runner:
             self.ledger.record(run.exec_id, events, run.progress)
         except Exception:
             log.exception("%s: run %d: events could not be recorded", run.job.plugin, run.exec_id)
-        self.notify()
+        self.notify(run)
 
     def ended(self, run: Run, done: dict[str, Any], events: Sequence[tuple[float, str, Values]]) -> None:
         """Write the end of a run and let its worker go on or go."""
@@ -271,7 +273,7 @@ class Runner:
             run.end(state, value, error)
             with self._lock:
                 self._open.pop(job.exec_id, None)
-            self.notify()
+            self.notify(run)
             self.teller.ended(job.exec_id, job.kind)
             if further:
                 self.take_in([again_job(job, further, again or now)])
@@ -315,9 +317,17 @@ class Runner:
 
     # -- asking
 
-    def notify(self) -> None:
+    def notify(self, run: Run | None = None) -> None:
+        """Wake those who wait for news, of this run or of any."""
         with self.changed:
+            if run is not None:
+                run.changes += 1
             self.changed.notify_all()
+
+    def changes(self, exec_id: int) -> int:
+        """Return a number that differs after every change of an open run; -1 for one that has ended."""
+        run = self._open.get(exec_id)
+        return -1 if run is None else run.changes
 
     def result(self, exec_id: int, timeout: float) -> Any:
         """Wait for a run and return its value, or raise."""
