@@ -17,6 +17,7 @@ from raa.db import migrations
 from raa.db.connection import Database
 from raa.db.history import History
 from raa.db.ledger import Ledger
+from raa.db.retention import Limits, Retention
 from raa.db.users import Users
 from raa.host import clock as host_clock
 from raa.host import files
@@ -95,6 +96,7 @@ def build_service(settings: Settings) -> Engine:
     config, clock = settings.config, settings.clock
     ledger, history, pool = Ledger(database), History(database), Pool()
     begun = Begun(settings.state)
+    logs, retention = build_logs(config), Retention(database, history_limits(config))
     folders = {folder.name: folder for folder in settings.folders}
     sections = {name: dict(values) for name, values in config.sections.items()}
 
@@ -125,13 +127,19 @@ def build_service(settings: Settings) -> Engine:
         timeout=config.typed("service.timeout", float, 86_400.0),
         call_timeout=config.typed("service.call_timeout", float, 120.0),
         bind=bind,
-        logs=build_logs(config),
+        logs=logs,
     )
+
+    def prune(now: float) -> bool:
+        removed, exec_ids = retention.prune(now)
+        logs.forget(exec_ids)
+        return removed > 0
+
     engine = Engine(
         ledger=ledger,
         history=history,
         runner=runner,
-        scheduler=Scheduler(ledger, history, runner, clock, lambda: engine.current_blackouts()),
+        scheduler=Scheduler(ledger, history, runner, clock, lambda: engine.current_blackouts(), prune),
         pool=pool,
         accounts=build_accounts(settings, database),
         clock=clock,
@@ -150,6 +158,18 @@ def build_logs(config: Config) -> Logs:
     if min(limit, file_limit) < 10_000:
         raise ConfigurationError("service.log_bytes and service.log_file_bytes have to be at least 10000")
     return Logs(limit, files.private_folder(Path(named)) if named else None, file_limit)
+
+
+def history_limits(config: Config) -> Limits:
+    """Read how long history is kept; raises `ConfigurationError`."""
+    found = Limits(
+        config.typed("history.days", float, 365.0),
+        config.typed("history.count", int, 100_000),
+        config.typed("history.bytes", int, 1_000_000_000),
+    )
+    if min(found.days, found.count, found.bytes) < 0:
+        raise ConfigurationError("history.days, history.count and history.bytes cannot be negative; 0 is no limit")
+    return found
 
 
 class App:
