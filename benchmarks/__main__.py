@@ -12,12 +12,12 @@ import sys
 from collections.abc import Sequence
 from pathlib import Path
 
-from benchmarks import backup, idle, memory, next_after, restore, round_trip, schedulers, start
+from benchmarks import backlog, backup, idle, memory, next_after, restore, round_trip, schedulers, start, watchers
 from benchmarks.common import FULL, QUICK, TINY, Row, Size, fdatasync, load1, machine
 
 KINDS = {
     "round-trip": round_trip, "schedulers": schedulers, "next-after": next_after, "memory": memory, "start": start,
-    "idle": idle,
+    "idle": idle, "backlog": backlog, "watchers": watchers,
     "backup": backup, "restore": restore,
 }  # fmt: skip
 

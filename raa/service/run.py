@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Sequence
+from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
 from raa.db.job import Job
@@ -12,6 +13,7 @@ from raa.rpath_error import DeadlineExceeded, InvalidInput, OperationFailed, Raa
 
 if TYPE_CHECKING:
     from raa.service.inline import InlineWorker
+    from raa.service.joblog import JobLog
     from raa.service.pool import Worker
     from raa.service.runner import Runner
 
@@ -36,7 +38,6 @@ class Run:
         #: rises with everything that is recorded of it, for those who wait for events
         self.changes = 0
         self._events: list[tuple[float, str, Values]] = []
-        self._log = runner.logs.of(job.exec_id)
         self._deadline: float | None = None
         self._kill_at: float | None = None
         self._flushed = 0.0
@@ -44,6 +45,10 @@ class Run:
         self._done = threading.Event()
         self._value: Any = None
         self._error: Values | None = None
+
+    @cached_property
+    def _log(self) -> JobLog:
+        return self.runner.logs.of(self.job.exec_id)  # thousands may wait, and none of them has one
 
     # -- what the queue needs to know
 

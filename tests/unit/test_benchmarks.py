@@ -21,6 +21,8 @@ FIELDS = {
     "memory": {"RSS MB", "PSS MB", "processes"},
     "start": {"median s", "min s", "max s", "x few"},
     "idle": {"CPU %", "wake-ups/s"},
+    "backlog": {"lost", "doubled", "left", "out of order", "interrupted", "s", "grown MB"},
+    "watchers": {"n"},
     "backup": {"tree MB", "s", "MB/s", "x tar"},
     "restore": {"tree MB", "s", "MB/s", "x tar"},
 }
