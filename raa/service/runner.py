@@ -261,7 +261,7 @@ class Runner:
         write: dict[str, Any] = {
             "reason": reason or explain(error), "message": None if message is None else str(message),
             "result": values.to_json(value) if value is not None else None, "error": error, "again": again,
-            "events": events,
+            "events": events, "progress": run.progress,
         }  # fmt: skip
 
         def written(further: int | None, failure: BaseException | None) -> None:

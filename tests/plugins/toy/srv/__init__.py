@@ -59,6 +59,9 @@ class Toy(rAASrvPlugin):
     def echo(self, schedId, execId, value):
         return value
 
+    def leaveNothing(self, schedId, execId):
+        return None
+
     def ids(self, schedId, execId):
         return [schedId, execId]
 
