@@ -64,12 +64,12 @@ def fill(box: Box, runs: int) -> None:
 
 
 def alone(folder: Path) -> float:
-    """Return the most memory that a console without a backlog takes to start, in MB."""
+    """Return the memory of a console without a backlog, in MB."""
     empty = Box(folder, "pooled")
     empty.state.mkdir(mode=0o700)
     empty.settle()
     with _serving(empty) as pid:
-        return peak(pid)
+        return resident(pid)
 
 
 def play(box: Box, runs: int, kills: int = KILLS, between: Callable[[], None] = lambda: None) -> Drained:
@@ -77,8 +77,7 @@ def play(box: Box, runs: int, kills: int = KILLS, between: Callable[[], None] = 
     begun, largest = time.monotonic(), 0.0
     for number in range(1, kills + 2):
         with _serving(box) as pid:
-            _wait(box, runs if number > kills else runs * number // (kills + 1))
-            largest = max(largest, peak(pid))
+            largest = max(largest, _wait(box, pid, runs if number > kills else runs * number // (kills + 1)))
         if number <= kills:
             between()
     seconds = time.monotonic() - begun
@@ -108,8 +107,8 @@ def _said(log: Path) -> int:
     return log.read_text().count("raa is at") if log.exists() else 0
 
 
-def _wait(box: Box, ended: int) -> None:
-    """Wait until so many have ended; only a standstill ends the waiting."""
+def _wait(box: Box, pid: int, ended: int) -> float:
+    """Wait until so many have ended, and return the most memory seen meanwhile; only a standstill ends the waiting."""
 
     def count(condition: str) -> int:
         sql = "SELECT count(*) FROM execution e JOIN schedule s ON s.id = e.schedule_id WHERE s.kind != 'call'"
@@ -122,19 +121,21 @@ def _wait(box: Box, ended: int) -> None:
         return count(f"e.state IN ({states})")
 
     aim = count("1=1") - ended
-    left, since = unfinished(), time.monotonic()
+    left, since, largest = unfinished(), time.monotonic(), resident(pid)
     while left > max(aim, 0):
         time.sleep(0.02)
+        largest = max(largest, resident(pid))
         now = unfinished()
         if now != left:
             left, since = now, time.monotonic()
         elif time.monotonic() - since > STALLED:
             raise SystemExit(f"nothing has ended for {STALLED:g} s, and {left} runs are unfinished")
+    return largest
 
 
-def peak(pid: int) -> float:
-    """Return the most memory that a process has held so far, in MB."""
-    match = re.search(r"^VmHWM:\s+(\d+) kB", Path(f"/proc/{pid}/status").read_text(), re.M)
+def resident(pid: int) -> float:
+    """Return the memory that a process holds, in MB; its high-water mark would be that of its start."""
+    match = re.search(r"^VmRSS:\s+(\d+) kB", Path(f"/proc/{pid}/status").read_text(), re.M)
     return round(int(match[1]) / 1024, 1) if match else 0.0
 
 

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+import os
 from pathlib import Path
 
 import pytest
 
-from benchmarks.backlog import KILLS, MEMORY_BAR, alone, filled, play
+from benchmarks.backlog import KILLS, MEMORY_BAR, alone, filled, play, resident
 
 pytestmark = pytest.mark.slow
 RUNS = 1000
@@ -51,3 +52,12 @@ def test_what_is_done_behind_the_ledgers_back_is_counted(tmp_path: Path) -> None
 
     assert (score["lost"], score["doubled"], score["left"]) == (1, 1, 0)
     assert score["out of order"] >= 1
+
+
+def test_memory_that_is_held_is_seen() -> None:
+    """The control of the other figure."""
+    before = resident(os.getpid())
+    held = bytearray(60_000_000)
+
+    assert resident(os.getpid()) - before > MEMORY_BAR
+    assert len(held)
