@@ -12,12 +12,25 @@ import sys
 from collections.abc import Sequence
 from pathlib import Path
 
-from benchmarks import backup, hostile, idle, kid, memory, next_after, restore, round_trip, schedulers, start
+from benchmarks import (
+    backlog,
+    backup,
+    hostile,
+    idle,
+    kid,
+    memory,
+    next_after,
+    restore,
+    round_trip,
+    schedulers,
+    start,
+    watchers,
+)  # fmt: skip
 from benchmarks.common import FULL, QUICK, TINY, Row, Size, fdatasync, load1, machine
 
 KINDS = {
     "round-trip": round_trip, "schedulers": schedulers, "next-after": next_after, "memory": memory, "start": start,
-    "idle": idle, "kid": kid, "hostile": hostile,
+    "idle": idle, "kid": kid, "hostile": hostile, "backlog": backlog, "watchers": watchers,
     "backup": backup, "restore": restore,
 }  # fmt: skip
 

@@ -35,19 +35,28 @@ class Size:
     #: schedules of which one in a hundred is due each second, and for how many seconds
     due: Sequence[int]
     window: float
+    #: runs queued at once
+    queued: int
+    #: HTTP clients and browsers that watch one run, and for how long
+    clients: int
+    browsers: int
+    watch: float
 
 
 FULL = Size(
     passes=3, calls=300, settle=60, requests=10_000, logins=100, starts=5, stored=100_000, idle=30, megabytes=300,
     runs=3000, due=(10_000, 100_000), window=12,
+    queued=10_000, clients=45, browsers=5, watch=30,
 )  # fmt: skip
 QUICK = Size(
     passes=1, calls=100, settle=10, requests=1_000, logins=20, starts=3, stored=100_000, idle=10, megabytes=64,
     runs=1000, due=(10_000, 100_000), window=6,
+    queued=2_000, clients=45, browsers=5, watch=10,
 )  # fmt: skip
 TINY = Size(
     passes=1, calls=3, settle=0.1, requests=6, logins=1, starts=1, stored=100, idle=0.3, megabytes=1,
     runs=10, due=(500,), window=1,
+    queued=20, clients=3, browsers=0, watch=1,
 )  # fmt: skip
 
 

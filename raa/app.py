@@ -17,6 +17,7 @@ from raa.db import migrations
 from raa.db.connection import Database
 from raa.db.history import History
 from raa.db.ledger import Ledger
+from raa.db.retention import Limits, Retention
 from raa.db.users import Users
 from raa.host import clock as host_clock
 from raa.host import files
@@ -29,6 +30,7 @@ from raa.service.begun import Begun
 from raa.service.declarations import Declarations
 from raa.service.engine import Engine
 from raa.service.inline import InlinePool
+from raa.service.joblog import Logs
 from raa.service.pool import Pool
 from raa.service.runner import Runner
 from raa.service.scheduler import Scheduler
@@ -97,6 +99,7 @@ def build_service(settings: Settings) -> Engine:
     config, clock = settings.config, settings.clock
     ledger, history, pool = Ledger(database), History(database), Pool()
     begun = Begun(settings.state)
+    logs, retention = build_logs(config), Retention(database, history_limits(config))
     folders = {folder.name: folder for folder in settings.folders}
     sections = {name: dict(values) for name, values in config.sections.items()}
 
@@ -128,19 +131,51 @@ def build_service(settings: Settings) -> Engine:
         timeout=config.typed("service.timeout", float, 86_400.0),
         call_timeout=config.typed("service.call_timeout", float, 120.0),
         bind=bind,
+        logs=logs,
     )
     runner.declared = Declarations(pool, runner.inline, bind)
+
+    def prune(now: float) -> bool:
+        removed, exec_ids = retention.prune(now)
+        logs.forget(exec_ids)
+        return removed > 0
+
     engine = Engine(
         ledger=ledger,
         history=history,
         runner=runner,
-        scheduler=Scheduler(ledger, history, runner, clock, lambda: engine.current_blackouts()),
+        scheduler=Scheduler(ledger, history, runner, clock, lambda: engine.current_blackouts(), prune),
         pool=pool,
         accounts=build_accounts(settings, database),
         clock=clock,
         config=config,
     )
     return engine
+
+
+def build_logs(config: Config) -> Logs:
+    """Read how much of logs is kept, and make the folder of whole ones; raises `ConfigurationError`."""
+    named = config.typed("service.log_files", str, "")
+    if named and not Path(named).is_absolute():
+        raise ConfigurationError(f"service.log_files = {named!r} will not do: an absolute path is wanted")
+    file_limit = config.typed("service.log_file_bytes", int, 1_000_000_000)
+    if file_limit < limits.LOG:
+        raise ConfigurationError(
+            f"service.log_file_bytes = {file_limit} will not do: it has to be {limits.LOG} at least"
+        )
+    return Logs(files.private_folder(Path(named)) if named else None, file_limit)
+
+
+def history_limits(config: Config) -> Limits:
+    """Read how long history is kept; raises `ConfigurationError`."""
+    found = Limits(
+        config.typed("history.days", float, 365.0),
+        config.typed("history.count", int, 100_000),
+        config.typed("history.bytes", int, 1_000_000_000),
+    )
+    if min(found.days, found.count, found.bytes) < 0:
+        raise ConfigurationError("history.days, history.count and history.bytes cannot be negative; 0 is no limit")
+    return found
 
 
 class App:
@@ -217,7 +252,7 @@ def build_console(settings: Settings) -> App:
             console.application,
             host,
             config.typed("server.socket_port", int, 8004),
-            threads=config.typed("server.thread_pool", int, 20),
+            threads=config.typed("server.thread_pool", int, 30),
             max_body=config.typed("web.max_body", int, 1_000_000),
             streamed=[route.path for route in console.routes.values() if route.exposure.upload],
         )

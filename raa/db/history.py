@@ -176,8 +176,13 @@ class History:
         }
 
     def events(self, exec_id: int, after: int, limit: int) -> list[Values]:
-        """Return events after a sequence number, oldest first: `{"seq", "at", "kind", "body"}`."""
+        """Return events after a sequence number, oldest first: `{"seq", "at", "kind", "body"}`.
+
+        A negative `after` means so many of the last ones.
+        """
         with self.database.read() as session:
+            if after < 0:
+                after += int(session.value("SELECT max(seq) FROM event WHERE execution_id=?", exec_id) or 0)
             rows = session.rows(
                 "SELECT seq, at, kind, body FROM event WHERE execution_id=? AND seq>? ORDER BY seq LIMIT ?",
                 exec_id,

@@ -60,24 +60,29 @@ class Runs:
     def finish(
         self, exec_id: int, state: str, now: float, *, reason: str = "", message: str | None = None,
         result: str | None = None, error: Values | None = None, events: Events = (), again: float | None = None,
+        progress: Values | None = None,
     ) -> int | None:  # fmt: skip
         """End an execution in exactly one final state; None if it had ended before.
+
+        `progress` is what it had come to; its message stands where none is given.
 
         With `again` a further attempt is queued in the same transaction, not to begin before that time; returns its
         id, 0 without one.
         """
-        return self.database.run(_finish(exec_id, state, now, reason, message, result, error, events, again))
+        work = _finish(exec_id, state, now, reason, message, result, error, events, again, progress)
+        return self.database.run(work)
 
     def finish_soon(
         self, exec_id: int, state: str, now: float, then: Callable[[int | None, BaseException | None], None], *,
         reason: str = "", message: str | None = None, result: str | None = None, error: Values | None = None,
-        events: Events = (), again: float | None = None,
+        events: Events = (), again: float | None = None, progress: Values | None = None,
     ) -> None:  # fmt: skip
         """The same with the next commit, within milliseconds; `then` hears what `finish` would return or raise.
 
         No claim that is made later is committed before it.
         """
-        self.database.soon(_finish(exec_id, state, now, reason, message, result, error, events, again), then)
+        work = _finish(exec_id, state, now, reason, message, result, error, events, again, progress)
+        self.database.soon(work, then)
 
     def record(self, exec_id: int, events: Events, progress: Values) -> None:
         """Add events of a running execution; `progress` is its merged state (percent, message, step ...)."""
@@ -137,17 +142,20 @@ def add_execution(
 
 def _finish(
     exec_id: int, state: str, now: float, reason: str, message: str | None, result: str | None, error: Values | None,
-    events: Events, again: float | None,
+    events: Events, again: float | None, progress: Values | None,
 ) -> Callable[[Session], int | None]:  # fmt: skip
+    made = progress or {}
+    body = values.to_json(made) if made else None
     told = values.to_json(error) if error else None
 
     def work(session: Session) -> int | None:
         ended = session.changed(
             "UPDATE execution SET state=?, ended=?, reason=CASE WHEN ?='' THEN reason ELSE ? END, "
-            "message=COALESCE(?, message), result=?, error=?, "
-            "percent=CASE WHEN ? IN ('succeeded', 'warnings') THEN 100 ELSE percent END "
+            "message=COALESCE(?, ?, message), result=?, error=?, progress=COALESCE(?, progress), "
+            "percent=CASE WHEN ? IN ('succeeded', 'warnings') THEN 100 ELSE COALESCE(?, percent) END "
             f"WHERE id=? AND state IN {_OPEN}",
-            state, now, reason, reason, message, result, told, state, exec_id,
+            state, now, reason, reason, message, made.get("message"), result, told, body, state, made.get("percent"),
+            exec_id,
         )  # fmt: skip
         if not ended:
             return None

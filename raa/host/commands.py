@@ -1,4 +1,7 @@
-"""Programs are started here: argument lists only, never a shell, with a deadline, an output cap and text on stdin."""
+"""Programs are started here: argument lists only, never a shell, with a deadline, an output cap and text on stdin.
+
+While a run's method is at work its programs' output goes into the run's log; see `told`.
+"""
 
 from __future__ import annotations
 
@@ -7,7 +10,9 @@ import signal
 import subprocess
 import tempfile
 import threading
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from contextvars import ContextVar
 from dataclasses import dataclass
 
 from raa.rpath_error import OperationFailed
@@ -16,6 +21,18 @@ from raa.rpath_error import OperationFailed
 OUTPUT = 1_000_000
 #: programs are found here whatever PATH says
 PATH = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"
+#: who hears what programs print, on this thread
+_listener: ContextVar[Callable[[str], None] | None] = ContextVar("raa_command_output", default=None)
+
+
+@contextmanager
+def told(listener: Callable[[str], None]) -> Iterator[None]:
+    """Have each line that programs print on this thread told to a listener, where the caller of `run` leaves it."""
+    token = _listener.set(listener)
+    try:
+        yield
+    finally:
+        _listener.reset(token)
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,12 +54,17 @@ def run(
     seconds: float = 60.0,
     environment: Mapping[str, str] | None = None,
     line: Callable[[str], None] | None = None,
+    quiet: bool = False,
 ) -> Result:
     """Run a program and return code and output (stdout and stderr together).
 
-    `text` is written to its standard input. `line` is called with each line as it comes. After `seconds` the program's
+    `text` is written to its standard input. `line` is called with each line as it comes; without it the lines go into
+    the log of the run at work, unless `quiet` says that they are data, or there is a `text`, which may be a secret that
+    the program repeats. After `seconds` the program's
     process group is killed and `OperationFailed` raised; the same class says that the program is not there.
     """
+    if line is None and text is None and not quiet:
+        line = _listener.get()
     stdin = tempfile.TemporaryFile() if text is not None else None  # noqa: SIM115 - closed below
     if stdin is not None and text is not None:
         stdin.write(text.encode("utf-8", "surrogateescape"))

@@ -74,21 +74,23 @@ class Apt:
             path.write_text(text)
         return path
 
-    def _apt(self, *arguments: str, seconds: float = SHORT, line: Line | None = None) -> Result:
+    def _apt(self, *arguments: str, seconds: float = SHORT, line: Line | None = None, quiet: bool = False) -> Result:
         options = ("-o", "DPkg::Use-Pty=false", "-o", "APT::Color=0", "-o", "DPkg::Lock::Timeout=30")
-        return self._run(["apt-get", *options, *arguments], seconds=seconds, environment=self._environment(), line=line)
+        command = ["apt-get", *options, *arguments]
+        return self._run(command, seconds=seconds, environment=self._environment(), line=line, quiet=quiet)
 
-    def _dpkg(self, *arguments: str, seconds: float = SHORT, line: Line | None = None) -> Result:
+    def _dpkg(self, *arguments: str, seconds: float = SHORT, line: Line | None = None, quiet: bool = False) -> Result:
         where = () if self.root == Path("/") else (
             f"--root={self.root}", "--force-not-root", "--force-script-chrootless",
         )  # fmt: skip
-        return self._run(["dpkg", *where, *arguments], seconds=seconds, environment=self._environment(), line=line)
+        command = ["dpkg", *where, *arguments]
+        return self._run(command, seconds=seconds, environment=self._environment(), line=line, quiet=quiet)
 
     # -- asking
 
     def pending(self) -> list[Upgrade]:
         """Return what an upgrade would change, security first, then by name; raises `OperationFailed`."""
-        simulated = self._apt("--simulate", "--quiet", "dist-upgrade")
+        simulated = self._apt("--simulate", "--quiet", "dist-upgrade", quiet=True)
         if not simulated.ok:
             raise OperationFailed(explain(simulated.output))
         sizes = self._sizes()
@@ -105,7 +107,7 @@ class Apt:
         return sorted(found, key=lambda one: (not one.security, one.package))
 
     def _sizes(self) -> dict[str, int]:
-        listed = self._apt("--print-uris", "-qq", "-y", "dist-upgrade")
+        listed = self._apt("--print-uris", "-qq", "-y", "dist-upgrade", quiet=True)
         sizes: dict[str, int] = {}
         for match in map(_URI.match, listed.output.splitlines()):
             if match:
@@ -114,13 +116,13 @@ class Apt:
 
     def held(self) -> list[str]:
         """Return the packages that an administrator holds at their version."""
-        result = self._run(["apt-mark", "showhold"], seconds=SHORT, environment=self._environment())
+        result = self._run(["apt-mark", "showhold"], seconds=SHORT, environment=self._environment(), quiet=True)
         return sorted(result.output.split()) if result.ok else []
 
     def broken(self) -> str:
         """Return what dpkg says of packages that are half installed, "" if all are whole."""
         journal = any((self.root / "var/lib/dpkg/updates").glob("[0-9]*"))
-        audit = self._dpkg("--audit").output.strip()
+        audit = self._dpkg("--audit", quiet=True).output.strip()
         if journal and not audit:
             return "An installation was interrupted before it was done."
         return audit
@@ -140,7 +142,7 @@ class Apt:
         if not re.fullmatch(r"[a-z0-9][a-z0-9+.:-]+", package):
             return ""
         try:  # a page waits for this, so it has seconds, not minutes
-            result = self._apt("changelog", "--quiet", package, seconds=4.0)
+            result = self._apt("changelog", "--quiet", package, seconds=4.0, quiet=True)
         except OperationFailed:
             return ""
         return result.output[:20_000] if result.ok else ""

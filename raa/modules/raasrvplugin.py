@@ -76,6 +76,29 @@ class rAASrvPlugin:
         """End the run here if it was asked to stop; call it where stopping is safe, in long loops and in threads."""
         self._reporter.check()
 
+    def progress(
+        self, percent: float | None = None, step: int | None = None, of: int | None = None, message: str | None = None
+    ) -> None:
+        """Say how far this run is.
+
+        `percent` is 0-100; without it, step 3 of 10 stands for the 20 % that are done before it begins. Steps count
+        from 1 here, as they are read.
+        """
+        body: dict[str, Any] = {}
+        if step is not None:
+            body |= {"step": int(step) - 1, "detail": f"step {int(step)}" + (f" of {int(of)}" if of else "")}
+            if percent is None and of:
+                percent = 100 * (int(step) - 1) / int(of)
+        if percent is not None:
+            body["percent"] = max(0, min(100, int(percent)))
+        if message is not None:
+            body["message"] = str(message)
+        self._reporter.event("progress", body)
+
+    def log(self, text: str, level: str = "info") -> None:
+        """Add a line to this run's log; level is "info", "warning" or "error"."""
+        self._reporter.event("log", {"level": level, "text": str(text)})
+
     def reportMessage(self, execId: int, text: str) -> None:
         """Say what is being done; the page shows it, `callGetStatus` has it as `statusmsg`."""
         self._reporter.event("progress", {"message": str(text)})

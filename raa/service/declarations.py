@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import logging
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Any
 
 from raa.protocols import Values
@@ -75,8 +75,9 @@ class _Asking:
 
     def flush(self) -> None: ...
 
-    def output(self, text: str) -> None:
-        log.info("said while it was loaded: %s", text)
+    def printed(self, lines: Sequence[bytes]) -> None:
+        for line in filter(None, lines):
+            log.info("said while it was loaded: %s", line.decode("utf-8", "backslashreplace"))
 
     def overdue(self) -> float | None:
         return None

@@ -255,14 +255,17 @@ class Engine:
 
     def wait_event(self, exec_id: int, after: int, timeout: float) -> bool:
         until = self.clock.monotonic() + timeout
+        runner = self.runner
         while True:
-            with self.runner.changed:
-                if self.history.events(exec_id, after, 1):
-                    return True
-                left = until - self.clock.monotonic()
-                if left <= 0:
-                    return False
-                self.runner.changed.wait(left)
+            seen = runner.changes(exec_id)
+            if self.history.events(exec_id, after, 1):  # not under the condition: runs that report go through it
+                return True
+            with runner.changed:
+                while runner.changes(exec_id) == seen:
+                    left = until - self.clock.monotonic()
+                    if left <= 0:
+                        return False
+                    runner.changed.wait(left)
 
     def cancel(self, exec_id: int, who: str) -> bool:
         return self.runner.cancel(exec_id, who)

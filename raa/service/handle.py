@@ -10,6 +10,7 @@ import signal
 import socket
 import threading
 import time
+from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any, Protocol
 
 from raa.rpath_error import OperationFailed, RaaError
@@ -24,6 +25,8 @@ log = logging.getLogger("raa.service")
 
 #: seconds after its last run until a worker that is not needed goes: the next run may be about to come
 SPARE = 1.0
+#: bytes that an idle worker may print before the rest is dropped
+IDLE = 1_000_000
 
 
 class Listener(Protocol):
@@ -33,7 +36,7 @@ class Listener(Protocol):
 
     def flush(self) -> None: ...
 
-    def output(self, text: str) -> None: ...
+    def printed(self, lines: Sequence[bytes]) -> None: ...
 
     def overdue(self) -> float | None:
         """Return seconds until something has to be done about the run (doing it when they are over), None = never."""
@@ -56,6 +59,7 @@ class Worker:
         self.code: int | None = None
         self.retired = False
         self._output = Output(output)
+        self._idle_printed = 0
         self._watch = Watch()
         self._idle_until = 0.0
         self._wake = os.eventfd(0, os.EFD_NONBLOCK | os.EFD_CLOEXEC)
@@ -69,7 +73,7 @@ class Worker:
             ended = self._ended
             if not ended:
                 self.runs += 1
-                self._output.begin(bind["limits"]["output"])
+                self._idle_printed = 0
                 self._watch.begin(bind["limits"], time.monotonic())
                 self.listener = listener
         if ended:  # it died while it was idle, and its thread has ended too
@@ -178,20 +182,16 @@ class Worker:
         listener = self.listener
         if listener is None:
             return
-        if message.get("event") == "log":
-            cut = self._output.allow(len(str(message["body"].get("text", ""))))
-            if cut is None or cut:
-                self._say(cut or "")
-                return
         listener.message(message)
 
-    def _say(self, text: str) -> None:
-        if not text:
-            return
+    def _say(self, lines: Sequence[bytes]) -> None:
         if self.listener:
-            self.listener.output(text)
-        else:
-            log.warning("worker %d: %s", self.pid, text)
+            self.listener.printed(lines)
+            return
+        for line in filter(None, lines):
+            self._idle_printed += len(line)
+            if self._idle_printed <= IDLE:
+                log.warning("worker %d: %s", self.pid, line.decode("utf-8", "backslashreplace"))
 
     def _lost(self, reason: str) -> None:
         listener, self.listener = self.listener, None

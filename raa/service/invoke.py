@@ -8,6 +8,7 @@ from typing import Any, Protocol
 
 from raa import values
 from raa.config import Config
+from raa.host import commands
 from raa.modules.raasrvplugin import Reporter, rAASrvPlugin
 from raa.plugin.discovery import PluginFolder
 from raa.plugin.loading import service_class
@@ -59,7 +60,8 @@ def invoke(instance: Any, run: dict[str, Any], marks: int) -> Any:
             return None
         raise InvalidInput(f"the service half of {instance.pluginId} has no method {name}(self, schedId, execId, ...)")
     begun.write(marks, run["execId"])
-    result = method(run["schedId"], run["execId"], *run["args"])
+    with commands.told(lambda text: instance._reporter.event("log", {"level": "output", "text": text})):
+        result = method(run["schedId"], run["execId"], *run["args"])
     value = None if name == "doTask" else result
     values.to_json(value, "the result")  # for its size
     return values.check(value)

@@ -10,11 +10,13 @@ from raa.service import kernel
 
 #: seconds between two looks at the processes of a run
 EVERY = 0.5
-_NAMES = {"memory": 1_000_000_000, "processes": 200, "output": 1_000_000}
+#: bytes of a log that are kept at least: room for what it says of its being cut
+LOG = 10_000
+_NAMES = {"memory": 1_000_000_000, "processes": 200, "log_bytes": 1_000_000}
 
 
 def limits(config: Config, plugin: str) -> Values:
-    """Return a plugin's limits: `memory` and `output` in bytes, `processes`, seconds by lane; raises for nonsense.
+    """Return a plugin's limits: `memory` and `log_bytes` in bytes, `processes`, seconds by lane; raises for nonsense.
 
     0 for memory or processes is none.
     """
@@ -24,6 +26,8 @@ def limits(config: Config, plugin: str) -> Values:
     for name, value in found.items():
         if value < 0:
             raise ConfigurationError(f"service.{name} = {value!r} will not do: it cannot be negative")
+    if found["log_bytes"] < LOG:
+        raise ConfigurationError(f"service.log_bytes = {found['log_bytes']!r} will not do: at least {LOG} are kept")
     return found
 
 

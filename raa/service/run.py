@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import threading
+from collections.abc import Sequence
+from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
 from raa.db.job import Job
@@ -12,6 +14,7 @@ from raa.rpath_error import DeadlineExceeded, InvalidInput, OperationFailed, Raa
 if TYPE_CHECKING:
     from raa.service.handle import Worker
     from raa.service.inline import InlineWorker
+    from raa.service.joblog import JobLog
     from raa.service.runner import Runner
 
 #: seconds between asking a run to stop and killing it
@@ -32,6 +35,10 @@ class Run:
         #: state to end with once the worker has stopped ("cancelled", "timed_out", "interrupted"), and why
         self.stopping: tuple[str, str] | None = None
         self.state = "queued"
+        #: how much of its log is kept
+        self.log_bytes = 1_000_000
+        #: rises with everything that is recorded of it, for those who wait for events
+        self.changes = 0
         self._events: list[tuple[float, str, Values]] = []
         self._deadline: float | None = None
         self._kill_at: float | None = None
@@ -40,6 +47,10 @@ class Run:
         self._done = threading.Event()
         self._value: Any = None
         self._error: Values | None = None
+
+    @cached_property
+    def _log(self) -> JobLog:
+        return self.runner.logs.of(self.job.exec_id, self.log_bytes)  # thousands may wait, and none of them has one
 
     # -- what the queue needs to know
 
@@ -106,26 +117,35 @@ class Run:
             # on a thread of its own: a web half that hangs must not keep this one from ending the run
             threading.Thread(target=self._answer, args=(message,), name="raa-call", daemon=True).start()
         elif "done" in message:
-            self.runner.ended(self, message["done"], self.take_events())
+            self.runner.ended(self, message["done"], self.last_events())
 
     def note(self, kind: str, body: Values, at: float | None = None) -> None:
-        """Keep an event until the next flush."""
+        """Keep an event until the next flush; of log lines only what the log has room for."""
+        at = self.runner.now() if at is None else at
+        if kind == "log":
+            self._events += self._log.line(at, body["level"], body["text"])
+            return
         if kind in ("progress", "steps"):
             self.progress.update(body)
-        self._events.append((self.runner.now() if at is None else at, kind, body))
+        self._events.append((at, kind, body))
 
     def take_events(self) -> list[tuple[float, str, Values]]:
         events, self._events = self._events, []
         return events
 
+    def last_events(self) -> list[tuple[float, str, Values]]:
+        self._events += self._log.close(self.runner.now())
+        return self.take_events()
+
     def flush(self) -> None:
         events = self.take_events()
+        self._log.flush()
         self._flushed = self.runner.monotonic()
         if events:
             self.runner.record(self, events)
 
-    def output(self, text: str) -> None:
-        self.note("log", {"level": "output", "text": text})
+    def printed(self, lines: Sequence[bytes]) -> None:
+        self._events += self._log.printed(self.runner.now(), lines)
         if len(self._events) > 200:
             self.flush()
 
@@ -164,7 +184,7 @@ class Run:
 
     def lost(self, reason: str) -> None:
         error: Values = {"class": "OperationFailed", "text": f"The run did not end: {reason}.", "fields": {}}
-        self.runner.ended(self, {"error": error, "clean": False, "lost": reason}, self.take_events())
+        self.runner.ended(self, {"error": error, "clean": False, "lost": reason}, self.last_events())
 
     def _answer(self, message: dict[str, Any]) -> None:
         answer = self.answer(message["call"], message["args"], message["kwargs"])

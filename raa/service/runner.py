@@ -25,6 +25,7 @@ from raa.service.begun import Begun
 from raa.service.declarations import Declarations
 from raa.service.handle import Worker
 from raa.service.inline import InlinePool, InlineWorker
+from raa.service.joblog import Logs
 from raa.service.pool import Pool
 from raa.service.run import Run, explain, outcome
 from raa.service.teller import Teller
@@ -43,7 +44,7 @@ class Runner:
     def __init__(
         self, ledger: Ledger, history: History, pool: Pool, clock: Clock, *, inline: InlinePool, begun: Begun,
         max_runs: int, timeout: float, call_timeout: float, bind: Any,
-        monotonic: Callable[[], float] = time.monotonic,
+        monotonic: Callable[[], float] = time.monotonic, logs: Logs | None = None,
     ) -> None:  # fmt: skip
         self.ledger = ledger
         self.history = history
@@ -52,6 +53,7 @@ class Runner:
         self.begun = begun
         self.clock = clock
         self.monotonic = monotonic
+        self.logs = logs or Logs()
         self.web: WebSide | None = None
         #: what service halves declare; None where nothing is asked of any
         self.declared: Declarations | None = None
@@ -163,7 +165,9 @@ class Runner:
         job = run.job
         try:
             bind = self._bind(job.plugin)
-            run.timeout = job.timeout or bind.get("limits", self._timeouts)[job.lane]
+            limits = bind.get("limits", self._timeouts)
+            run.timeout = job.timeout or limits[job.lane]
+            run.log_bytes = limits.get("log_bytes", run.log_bytes)
             inline = self.inline.serves(job.plugin)
             worker = self.inline.take(job.plugin) if inline else self.pool.take(job.plugin, job.method)
             if not run.begin(worker):
@@ -224,7 +228,7 @@ class Runner:
             self.ledger.record(run.exec_id, events, run.progress)
         except Exception:
             log.exception("%s: run %d: events could not be recorded", run.job.plugin, run.exec_id)
-        self.notify()
+        self.notify(run)
 
     def ended(self, run: Run, done: dict[str, Any], events: Sequence[tuple[float, str, Values]]) -> None:
         """Write the end of a run and let its worker go on or go."""
@@ -269,7 +273,7 @@ class Runner:
         write: dict[str, Any] = {
             "reason": reason or explain(error), "message": None if message is None else str(message),
             "result": values.to_json(value) if value is not None else None, "error": error, "again": again,
-            "events": events,
+            "events": events, "progress": run.progress,
         }  # fmt: skip
 
         def written(further: int | None, failure: BaseException | None) -> None:
@@ -281,7 +285,7 @@ class Runner:
             run.end(state, value, error)
             with self._lock:
                 self._open.pop(job.exec_id, None)
-            self.notify()
+            self.notify(run)
             self.teller.ended(job.exec_id, job.kind)
             if further:
                 self.take_in([job.again(further, again or now)])
@@ -325,9 +329,17 @@ class Runner:
 
     # -- asking
 
-    def notify(self) -> None:
+    def notify(self, run: Run | None = None) -> None:
+        """Wake those who wait for news, of this run or of any."""
         with self.changed:
+            if run is not None:
+                run.changes += 1
             self.changed.notify_all()
+
+    def changes(self, exec_id: int) -> int:
+        """Return a number that differs after every change of an open run; -1 for one that has ended."""
+        run = self._open.get(exec_id)
+        return -1 if run is None else run.changes
 
     def result(self, exec_id: int, timeout: float) -> Any:
         """Wait for a run and return its value, or raise."""

@@ -27,6 +27,8 @@ SLICE = 5.0
 GROUP = 200
 #: under load, seconds between two turns: what is due within them is written in one commit
 GATHER = 0.002
+#: seconds between two batches of old history that go
+PRUNE = 0.05
 #: rules and policies kept read, by their text
 _KEPT = 4096
 
@@ -36,13 +38,16 @@ class Scheduler:
 
     def __init__(
         self, ledger: Ledger, history: History, runner: Runner, clock: Clock,
-        blackouts: Callable[[], Sequence[Blackout]] = tuple,
+        blackouts: Callable[[], Sequence[Blackout]] = tuple, prune: Callable[[float], bool] = lambda now: False,
     ) -> None:  # fmt: skip
         self.ledger = ledger
         self.history = history
         self.runner = runner
         self.clock = clock
         self._blackouts = blackouts
+        #: removes some of what history need not keep; False when there is no more
+        self._prune = prune
+        self._pruning = False
         self._condition = threading.Condition()
         self._poked = False
         self._stopped = False
@@ -60,8 +65,19 @@ class Scheduler:
         if not -3600 < now.timestamp() - self._tidied < 3600:
             self._tidied = now.timestamp()
             self._tidy(now)
+            self._pruning = True
+        if self._pruning:
+            self._pruning = self._pruned(now)
         due_at = self.history.next_due()
-        return None if due_at is None else due_at - self.clock.now().timestamp()
+        wait = None if due_at is None else due_at - self.clock.now().timestamp()
+        return wait if not self._pruning else PRUNE if wait is None else min(PRUNE, wait)
+
+    def _pruned(self, now: datetime) -> bool:
+        try:
+            return self._prune(now.timestamp())
+        except Exception:
+            log.exception("old history could not be removed; it is tried again in an hour")
+            return False
 
     def _fire(self, rows: list[Row], now: datetime) -> None:
         blackouts = self._blackouts()

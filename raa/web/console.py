@@ -79,7 +79,7 @@ class Console:
         pages = Pages(self.registry, self.chrome, renderer, self.gate, flashes, self.routes)
         self.door = Door(self.gate, self.chrome, pages, flashes, self._release)
         self.entrance = Entrance(service, self.gate, pages, minimum_password)
-        self.streams = Streams(max(1, config.typed("server.thread_pool", int, 20) // 2))
+        self.streams = Streams(max(1, config.typed("server.thread_pool", int, 30) // 2))
         self.views = JobViews(service, self.chrome.name, zone, clock)
         frame = Frame(
             service=service, registry=self.registry, chrome=self.chrome, pages=pages, gate=self.gate, views=self.views,

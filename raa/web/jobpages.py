@@ -147,6 +147,12 @@ class JobPages:
         stream = JobStream(self.streams, frame.views, frame.service, exec_id, _after(request))
         return Answer(stream, "text/event-stream; charset=utf-8", headers={"X-Accel-Buffering": "no"}, stream=True)
 
+    def log(self, request: Request, visitor: Visitor, number: str) -> Answer:
+        """Send all that is kept of a job's log as text."""
+        exec_id, _ = self._allowed(visitor, number)
+        text = "".join(self._frame.views.log(exec_id))
+        return Answer(text.encode(), "text/plain; charset=utf-8")
+
     def cancel(self, request: Request, visitor: Visitor, number: str) -> Answer:
         """Stop a job; a GET asks first."""
         frame = self._frame

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from datetime import UTC, datetime
 from typing import Any
 from zoneinfo import ZoneInfo
@@ -11,8 +12,8 @@ from raa.lib import moments
 from raa.protocols import Service, Values
 from raa.values import printable
 
-#: log lines shown at once
-LINES = 2000
+#: log lines shown at once, and roughly the bytes of JSON that they may come to
+LINES, SIZE = 2000, 500_000
 _TITLES = {
     "queued": "{} is waiting",
     "running": "{} in progress",
@@ -26,6 +27,19 @@ _TITLES = {
 }
 
 
+def _portion(events: list[Values], from_end: bool) -> tuple[list[Values], bool]:
+    """Return as many events as one answer carries, and whether there are more after them."""
+    size, taken = 0, list[Values]()
+    for event in reversed(events) if from_end else events:
+        text = event["body"].get("text", "")
+        # JSON writes what is not ASCII as escapes
+        size += 60 + len(text) * (1 if text.isascii() and text.isprintable() else 12)
+        if taken and (size > SIZE or len(taken) == LINES):
+            return (taken[::-1], False) if from_end else (taken, True)
+        taken.append(event)
+    return (taken[::-1] if from_end else taken), False
+
+
 class JobViews:
     """Builds job dicts; `names` gives what runs of a plugin's service method are called."""
 
@@ -35,10 +49,16 @@ class JobViews:
         self._zone = zone
         self._clock = clock
 
-    def job(self, exec_id: int, after: int = 0) -> Values:
-        """Return the whole job with log lines after a sequence number; raises `ItemNotFound`."""
+    def job(self, exec_id: int, after: int = -LINES) -> Values:
+        """Return the whole job with log lines after a sequence number, or the last ones; raises `ItemNotFound`.
+
+        `more` says that there are further lines already, and `earlier` how many events come before what is told.
+        """
         status = self._service.status(exec_id=exec_id)
-        events = self._service.events(exec_id, after, LINES)
+        events = self._service.events(exec_id, after, LINES + 1)
+        events, more = _portion(events, from_end=after < 0)
+        if any(event["kind"] == "state" for event in events):
+            status = self._service.status(exec_id=exec_id)  # it ended between the two
         progress = status["progress"]
         state = status["state"]
         done = state not in UNFINISHED
@@ -56,12 +76,13 @@ class JobViews:
             "detail": "" if done else printable(progress.get("detail", "")),
             "step": step, "steps": steps, "eta": self._eta(status, percent), "done": done,
             "summary": self._summary(status) if done else "",
-            "seq": events[-1]["seq"] if events else after,
+            "seq": events[-1]["seq"] if events else max(0, after), "more": more,
+            "earlier": events[0]["seq"] - 1 if events and after < 0 else 0,
             "log": [line for event in events if (line := self._line(event))],
             "can_cancel": state in ("queued", "running"),
             "started": self._moment(status["started"]), "by": status["by"],
             "href": f"/jobs/{exec_id}", "poll": f"/jobs/{exec_id}", "events": f"/jobs/{exec_id}/events",
-            "cancel": f"/jobs/{exec_id}/cancel",
+            "cancel": f"/jobs/{exec_id}/cancel", "whole": f"/jobs/{exec_id}/log",
         }  # fmt: skip
 
     def _waiting(self, exec_id: int) -> str:
@@ -81,6 +102,16 @@ class JobViews:
                 else f"Waiting for {what} to be free"
             )
         return f"Waiting for {int(what)} running" if int(what) else "About to start"
+
+    def log(self, exec_id: int) -> Iterator[str]:
+        """Yield the whole log as lines of text, with the time in the console's zone."""
+        zone, after = ZoneInfo(self._zone), 0
+        while events := self._service.events(exec_id, after, LINES):
+            after = events[-1]["seq"]
+            for event in events:
+                if event["kind"] == "log":
+                    moment = datetime.fromtimestamp(event["at"], zone).isoformat(" ", "milliseconds")
+                    yield f"{moment} {event['body']['level']}: {printable(event['body']['text'])}\n"
 
     def row(self, status: Values) -> Values:
         """Return a line of a job list."""

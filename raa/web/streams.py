@@ -9,8 +9,11 @@ from typing import Any
 from raa import values
 from raa.web.jobview import JobViews
 
-#: seconds between two comment lines, and until a stream ends so that the browser connects anew
-BEAT, LIFE = 15.0, 55.0
+#: seconds between two comment lines, by which a client that has gone is noticed and its place is free again; and until
+#: a stream ends so that the browser connects anew
+BEAT, LIFE = 3.0, 55.0
+#: seconds between two events: a run that reports without pause costs its watchers no more than this
+GAP = 0.25
 
 
 class Streams:
@@ -44,6 +47,8 @@ class JobStream:
         self._after = after
         self._until = time.monotonic() + LIFE
         self._first = True
+        self._more = False
+        self._sent = 0.0
         self._ended = False
         self._closed = False
 
@@ -56,6 +61,9 @@ class JobStream:
         if self._first:
             self._first = False
             return b"retry: 2000\n\n" + self._event()
+        if self._more:
+            return self._event()
+        time.sleep(max(0.0, self._sent + GAP - time.monotonic()))
         wait = min(BEAT, max(0.0, self._until - time.monotonic()))
         if self._service.wait_event(self._exec_id, self._after, wait):
             return self._event()
@@ -63,8 +71,8 @@ class JobStream:
 
     def _event(self) -> bytes:
         job = self._views.job(self._exec_id, self._after)
-        self._after = job["seq"]
-        self._ended = job["done"]
+        self._after, self._more, self._sent = job["seq"], job["more"], time.monotonic()
+        self._ended = job["done"] and not self._more
         return f"id: {job['seq']}\nevent: progress\ndata: {values.to_json(job)}\n\n".encode()
 
     def close(self) -> None:

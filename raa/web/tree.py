@@ -206,7 +206,8 @@ class RootController(Node):
             raise NotAuthenticated("Log in first.")
         if not number:
             return jobs.jobs(request, visitor)
-        shown = {"": jobs.job, "events": jobs.events, "cancel": jobs.cancel, "retry": jobs.retry}.get(what)
+        pages = {"": jobs.job, "events": jobs.events, "log": jobs.log, "cancel": jobs.cancel, "retry": jobs.retry}
+        shown = pages.get(what)
         if shown is None or rest:
             raise ItemNotFound("A job has no such page.")
         if visitor.door == "cookie" and request.wants == "json":

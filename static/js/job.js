@@ -80,7 +80,8 @@ class JobCard {
     } catch {
       this.fails += 1; // the next try tells
     }
-    if (!this.done && !document.hidden) this.timer = setTimeout(() => { this.timer = 0; this.poll(); }, Math.min(POLL * 2 ** this.fails, POLL_MAX));
+    const wait = this.more && !this.fails ? 0 : Math.min(POLL * 2 ** this.fails, POLL_MAX);
+    if (!this.done && !document.hidden) this.timer = setTimeout(() => { this.timer = 0; this.poll(); }, wait);
   }
 
   show(job) {
@@ -98,8 +99,9 @@ class JobCard {
     document.title = (job.done || job.percent === null ? "" : `${job.percent} % – `) + document.title.replace(/^\d+ % – /, "");
     if (!job.can_cancel) this.part("jobcancel")?.remove();
     this.seq = job.seq;
+    this.more = job.more;
     this.state = this.element.dataset.state = job.state;
-    if (job.done) this.finish(job);
+    if (job.done && !job.more) this.finish(job); // what is left of its log comes first
   }
 
   pill(job) {
@@ -126,7 +128,7 @@ class JobCard {
     const log = this.log, atEnd = log.scrollHeight - log.scrollTop - log.clientHeight < 24;
     for (const [time, level, text] of lines) {
       const line = make("div"), words = make("span", level, text);
-      if (level !== "info") words.prepend(make("span", "vh", level + ": "));
+      if (level !== "info" && level !== "output") words.prepend(make("span", "vh", level + ": "));
       line.append(make("span", "t", time), " ", words);
       log.append(line);
     }

@@ -22,6 +22,8 @@ FIELDS = {
     "start": {"median s", "min s", "max s", "x few"},
     "idle": {"CPU %", "wake-ups/s"},
     "hostile": {"page p99 ms", "start lag ms", "ended", "gone s"},
+    "backlog": {"lost", "doubled", "left", "out of order", "interrupted", "s", "grown MB"},
+    "watchers": {"n"},
     "backup": {"tree MB", "s", "MB/s", "x tar"},
     "restore": {"tree MB", "s", "MB/s", "x tar"},
     "kid": {"Genshi ms", "Kid ms", "x Genshi", "kB left"},

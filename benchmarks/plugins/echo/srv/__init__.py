@@ -1,5 +1,7 @@
 """The service half of the benchmarks' plugin."""
 
+import time
+
 from raa.modules.raasrvplugin import rAASrvPlugin
 
 
@@ -9,3 +11,8 @@ class Echo(rAASrvPlugin):
 
     def echo(self, schedId, execId, value):
         return value
+
+    def talk(self, schedId, execId, lines, pause):
+        for number in range(lines):
+            self.log(f"line {number} {time.time()}")
+            time.sleep(pause)

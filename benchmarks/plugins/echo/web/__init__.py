@@ -11,3 +11,7 @@ class Echo(rAAWebPlugin):
     def call(self, value):
         """Pass a value through the service half: one immediate round trip."""
         return {"value": self.callBackend("echo", value)}
+
+    @raa.web.expose(allow_json=True)
+    def talk(self, lines, pause):
+        return self.runNow(method="talk", args=[lines, pause])

@@ -11,6 +11,7 @@ import threading
 import time
 from pathlib import Path
 
+from raa.host import commands
 from raa.modules.raasrvplugin import rAASrvPlugin
 from raa.rpath_error import InvalidInput, RaaError
 
@@ -26,8 +27,41 @@ class Toy(rAASrvPlugin):
         self.reportResult(execId, "Toy is done.")
         return "ignored"
 
+    def report(self, schedId, execId):
+        """Report by the methods that need no number."""
+        self.progress(step=2, of=4, message="second of four")
+        self.log("a line")
+        self.log("a wrong line", "error")
+        self.progress(90.9)
+        self.reportMessage(execId, "classic")
+
+    def runProgram(self, schedId, execId, script, options=None):
+        """Run a shell script by the door to the machine."""
+        return commands.run(["/bin/sh", "-c", script], **(options or {})).code
+
+    def chatter(self, schedId, execId, lines):
+        """Log without pause, with a warning in the midst of it."""
+        for n in range(lines):
+            self.log(f"chat {n} " + "x" * 80)
+            if n == lines // 2:
+                self.reportWarning(execId, "half of it")
+
+    def wide(self, schedId, execId, lines):
+        """Log lines that are long, and six times as long in JSON."""
+        for n in range(lines):
+            self.log(f"{n:02}" + "é" * 5000)
+
+    def talk(self, schedId, execId, lines, pause):
+        """Log a line with the time at each turn."""
+        for n in range(lines):
+            self.log(f"line {n} {time.time()}")
+            time.sleep(pause)
+
     def echo(self, schedId, execId, value):
         return value
+
+    def leaveNothing(self, schedId, execId):
+        return None
 
     def ids(self, schedId, execId):
         return [schedId, execId]

@@ -33,10 +33,10 @@ class Bench(rAASrvPlugin):
         """Write when it was due and when it began."""
         self._write("D", repr(due), repr(time.time()), name)
 
-    def crashy(self, schedId: int, execId: int, name: str) -> None:
-        """Work for 50 ms between a mark at the beginning and one at the end."""
+    def crashy(self, schedId: int, execId: int, name: str, seconds: float = 0.05) -> None:
+        """Work so long between a mark at the beginning and one at the end."""
         self._write("B", name)
-        time.sleep(0.05)
+        time.sleep(seconds)
         self._write("E", name)
 
     def _write(self, *words: object) -> None:
