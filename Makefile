@@ -15,7 +15,7 @@ run: .venv/run  ## the console at http://HOST:PORT; the first start prints the s
 test: lint .venv/chromium  ## everything: linters, types, layers, unit to browser tests
 	$(BIN)/pytest $(SPREAD)
 
-soak: .venv/test .venv/chromium  ## the full counts of what `make test` samples
+soak: .venv/soak .venv/chromium  ## the full counts of what `make test` samples
 	RAA_SOAK=1 $(BIN)/pytest $(SPREAD)
 
 lint: .venv/test  ## ruff, mypy --strict, import contracts
@@ -48,6 +48,11 @@ bench: .venv/test  ## ours and the peers in one run, with ratios; takes about an
 .venv/test: .venv/run
 	@echo "installing what the tests need into .venv/ ..."
 	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --editable '.[dev]'
+	@touch $@
+
+.venv/soak: .venv/test
+	@echo "installing what the full counts need into .venv/ ..."
+	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --editable '.[dev,soak]'
 	@touch $@
 
 # Chromium is Debian's; installed where we may, else the command is named

@@ -12,12 +12,12 @@ import sys
 from collections.abc import Sequence
 from pathlib import Path
 
-from benchmarks import backup, hostile, idle, memory, next_after, restore, round_trip, schedulers, start
+from benchmarks import backup, hostile, idle, kid, memory, next_after, restore, round_trip, schedulers, start
 from benchmarks.common import FULL, QUICK, TINY, Row, Size, fdatasync, load1, machine
 
 KINDS = {
     "round-trip": round_trip, "schedulers": schedulers, "next-after": next_after, "memory": memory, "start": start,
-    "idle": idle, "hostile": hostile,
+    "idle": idle, "kid": kid, "hostile": hostile,
     "backup": backup, "restore": restore,
 }  # fmt: skip
 

@@ -74,7 +74,9 @@ class Console:
             self.registry, service, clock, zone=zone, host=host, product=product, static=self.static.url, uptime=uptime
         )
         self.routes: dict[str, Route] = {}
-        pages = Pages(self.registry, self.chrome, Renderer(), self.gate, flashes, self.routes)
+        development = _environment(config) == "development"
+        renderer = Renderer(self.registry.folders, development=development)
+        pages = Pages(self.registry, self.chrome, renderer, self.gate, flashes, self.routes)
         self.door = Door(self.gate, self.chrome, pages, flashes, self._release)
         self.entrance = Entrance(service, self.gate, pages, minimum_password)
         self.streams = Streams(max(1, config.typed("server.thread_pool", int, 20) // 2))
@@ -181,6 +183,13 @@ def _error_page(status: str, message: str, traceback: str, version: str) -> byte
     """Answer what CherryPy itself refuses, without its page, version or traceback."""
     cherrypy.response.headers["Content-Type"] = "text/plain; charset=utf-8"
     return f"{status}\n".encode()
+
+
+def _environment(config: Config) -> str:
+    name = config.typed("server.environment", str, "production")
+    if name not in ("production", "development"):
+        raise ConfigurationError(f'server.environment = {name!r} will not do: write "production" or "development"')
+    return name
 
 
 def _origin(text: str) -> str:

@@ -28,6 +28,7 @@ from raa.web.chrome import Chrome, Flashes
 from raa.web.gate import Gate, Visitor
 from raa.web.mounting import Route
 from raa.web.pages import Pages, harmless
+from raa.web.render import PageError
 from raa.web.request import SESSION_COOKIE, Request
 from raa.web.uploads import receive, with_fields
 
@@ -162,7 +163,8 @@ class Door:
             return result if isinstance(result, Answer) else _download(result)
         if json_asked:
             return Answer(values.to_json(result).encode(), "application/json")
-        return self._page(route, request, visitor, result)
+        with acting_as(acting):  # what a page's own code does is done by this caller, too
+            return self._page(route, request, visitor, result)
 
     def _page(self, route: Route, request: Request, visitor: Visitor, result: Any) -> Answer:
         exposure = route.exposure
@@ -201,6 +203,8 @@ class Door:
             reference = secrets.token_hex(4)
             log.error("%s %s failed, reference %s", request.method, request.path, reference, exc_info=error)
             text = "Something went wrong that raa did not expect. The reference helps to find it in the log."
+            if isinstance(error, PageError) and error.shown:
+                text = str(error)
         headers: dict[str, str] = {}
         if isinstance(error, TooManyAttempts):
             headers["Retry-After"] = str(error.retry_after)

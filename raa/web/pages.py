@@ -69,8 +69,7 @@ class Pages:
         ui.flash = [*ui.flash, *_classic_messages(data)]
         folder = self.registry.folders.get(route.plugin)
         template = route.exposure.template or ""
-        name = template if template.endswith(".html") else template.rpartition(".")[2] + ".html"
-        return self.show(name, ui, data, folder=folder.path if folder else None, status=status)
+        return self.show(template, ui, data, folder=folder.path if folder else None, status=status)
 
     def form_of(self, route: Route) -> Route | None:
         """Return the page that holds a route's form."""

@@ -69,7 +69,8 @@ class Disk:
         connection._factory = _factory(lambda point: self.fault(point), self._sizes, self.path)
         try:
             database = Database(self.path)
-            database._orm.getConnection().execute("PRAGMA wal_autocheckpoint=0")
+            for raw in (database._orm.getConnection(), database._connect_writer()):
+                raw.execute("PRAGMA wal_autocheckpoint=0")
         finally:
             connection._factory = shipped
         database._commits._waiting = _NoThread()  # the world says when what lies is committed
@@ -83,6 +84,7 @@ class Disk:
     def close(self) -> None:
         """Close what all processes have opened, once the seed is over."""
         for database in self._opened:
+            database._drop_writer()
             database._orm.close()
 
     def flush(self, database: Database) -> None:
@@ -94,8 +96,9 @@ class Disk:
         """End the process; with `power` what was not synced is gone as well."""
         assert self.database is not None
         raw = self.database._orm.getConnection()
-        if raw.in_transaction:
-            sqlite3.Connection.rollback(raw)
+        for one in (raw, self.database._connect_writer()):
+            if one.in_transaction:
+                sqlite3.Connection.rollback(one)
         synced = raw.execute("PRAGMA synchronous").fetchone()[0] >= 2
         self._turn += 1
         if power and not synced and self._sizes:

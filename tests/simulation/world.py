@@ -220,6 +220,7 @@ class World:
                 pass  # it is ended now in any case
             for worker in frozen.pool.busy:
                 worker.alive, worker.run = False, None
+            database._drop_writer()
             database._orm.close()
 
         self.at(self.dice.choice([5, 600, 40_000]), thaw)

@@ -24,6 +24,7 @@ FIELDS = {
     "hostile": {"page p99 ms", "start lag ms", "ended", "gone s"},
     "backup": {"tree MB", "s", "MB/s", "x tar"},
     "restore": {"tree MB", "s", "MB/s", "x tar"},
+    "kid": {"Genshi ms", "Kid ms", "x Genshi", "kB left"},
 }
 #: the tables of a benchmark that has several, by how they begin
 TABLES = {
