@@ -109,6 +109,34 @@ def test_whoever_is_killed_nothing_is_done_twice_and_what_had_not_begun_is_done(
     assert (victim == "spawner") == (kernel.children(served.process.pid) != spawner) or victim == "console"
 
 
+def test_an_idempotent_run_of_a_killed_console_is_begun_anew(serve: Serve, tmp_path: Path) -> None:
+    served = serve(custom=GLOBAL + "service.max_runs = 6\n")
+    trace, release = tmp_path / "trace", tmp_path / "release"
+    again, once, unwanted = (
+        start(served, method, str(trace), str(release), str(release))
+        for method in ("workAgain", "workAndWait", "workAgain")
+    )
+    wait_for(lambda: len(traced(trace, "begin")) == 3, 20, "all to be at work")
+    with history(served.state) as ledger, ledger.database.write() as session:  # a console may die while it cancels
+        session.execute("UPDATE execution SET state='cancelling', reason='by tess' WHERE id=?", unwanted)
+
+    for pid in [*kernel.children(served.process.pid), served.process.pid]:
+        os.kill(pid, signal.SIGKILL)
+    served.process.wait(20)
+    release.write_text("")
+    served = serve(served.state, custom=GLOBAL)
+
+    assert wait_ends(served, [again, once, unwanted]) == ["interrupted"] * 3
+    wait_for(lambda: traced(trace, "end"), 20, "the further attempt")
+    begun = traced(trace, "begin")
+    (further,) = set(begun) - {again, once, unwanted}
+    assert wait_ends(served, [further]) == ["succeeded"]
+    assert set(begun.values()) == {1}
+    assert set(traced(trace, "end")) == {further}
+    (status,) = statuses(served, [further])
+    assert (status["attempt"], status["by"], status["args"][0]) == (2, "retry", str(trace))
+
+
 def victims(engine: Engine, dice: random.Random) -> list[int]:
     spawner = engine.pool.spawner_pid
     workers = sorted(engine.pool.processes - {spawner})
