@@ -148,11 +148,12 @@ def test_a_whole_log_ends_where_it_is_told(tmp_path):
     "wrong", [{"service.log_files": "logs"}, {"service.log_bytes": 100}, {"service.log_file_bytes": 9}]
 )
 def test_settings_of_logs_that_will_not_do_stop_the_start(wrong):
+    def read(settings):
+        limits.check(Config({"global": settings}))
+        return build_logs(Config({"global": settings}))
+
     good = {"service.log_bytes": 10_000, "service.log_file_bytes": 10_000}
-    limits.check(Config({"global": good}))
-    assert build_logs(Config({"global": good})).folder is None
+    assert read(good).folder is None
 
     with pytest.raises(ConfigurationError, match=r"service\.log"):
-        config = Config({"global": {**good, **wrong}})
-        limits.check(config)
-        build_logs(config)
+        read({**good, **wrong})
