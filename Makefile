@@ -4,8 +4,8 @@ PORT ?= 8004
 HOST ?= 127.0.0.1
 STATE ?= var
 BIN := .venv/bin
-# one test process a core, whole files to each
-SPREAD := -n auto --dist loadfile
+# whole files to each of one test process more than there are cores: much of a test is waiting
+SPREAD := -n $(shell expr $$(nproc) + 1) --dist loadfile
 
 .PHONY: run test soak lint unit browser bench clean
 

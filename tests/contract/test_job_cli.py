@@ -146,6 +146,7 @@ def test_a_service_half_stops_its_own_plugins_jobs_only(service, tmp_path):
         gate.wait_begun(1)
         foreign = service.submit(order("ids", when=rule("immed"), call=True))["execId"]
 
+        service.result(foreign, 20)
         assert call(service, "callRoot", "jobCancel", gate.ids[0]) is True
         assert ended(service, gate.ids[0])["statusmsg"] == "Cancelled by service /toy/Toy"
         assert call(service, "callRoot", "jobCancel", foreign) is False, "the control: its own, ended"

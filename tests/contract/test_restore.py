@@ -421,7 +421,7 @@ def test_a_broken_form_is_refused_with_words(console: App, client: Client, body:
 
     assert reply.status == 422
     assert reply.json()["errors"][0]
-    assert uploads(console) == before
+    wait_for(lambda: uploads(console) == before, 10, "what came of it to be gone")
 
 
 @pytest.mark.parametrize("kind", ["application/json", "application/x-www-form-urlencoded", "multipart/form-data", ""])

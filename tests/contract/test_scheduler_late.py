@@ -97,13 +97,14 @@ def test_a_clock_set_back_fires_nothing_twice(box, back):
 
 
 @pytest.mark.parametrize("ahead", [DAY, 365 * DAY, 3650 * DAY])
-def test_a_clock_set_far_ahead_runs_once_and_accounts_for_all_it_passed(box, ahead):
-    sched_id = box.schedule(DAILY)
+def test_a_clock_set_far_ahead_runs_once_and_accounts_for_all_it_passed(tmp_path, clock, ahead):
+    with opened(tmp_path, clock, **{"history.days": 0}) as box:  # else what is ten years old would go at once
+        sched_id = box.schedule(DAILY)
 
-    assert len(box.at(MONDAY + ahead)) == 1
+        assert len(box.at(MONDAY + ahead)) == 1
 
-    assert box.accounted(sched_id) == ahead.days + 1
-    assert len(box.occurrences(sched_id)) <= 25
+        assert box.accounted(sched_id) == ahead.days + 1
+        assert len(box.occurrences(sched_id)) <= 25
 
 
 def test_no_occurrence_of_any_policy_goes_unaccounted_for_through_restarts(tmp_path, clock):
