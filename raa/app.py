@@ -6,6 +6,7 @@ import ipaddress
 import logging
 import os
 from dataclasses import dataclass, field
+from functools import cache
 from importlib import resources
 from pathlib import Path
 from typing import Any
@@ -103,6 +104,7 @@ def build_service(settings: Settings) -> Engine:
     folders = {folder.name: folder for folder in settings.folders}
     sections = {name: dict(values) for name, values in config.sections.items()}
 
+    @cache  # for every run; errors are not kept
     def bind(plugin: str) -> dict[str, Any]:
         name = plugin.split("/")[1]
         folder = folders.get(name)

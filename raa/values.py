@@ -67,49 +67,74 @@ def printable(text: str) -> str:
     return _UNPRINTABLE.sub(_escaped, text)
 
 
+class _Refused(Exception):
+    """What is wrong with a value, as a sentence that lacks its subject: where the value stands."""
+
+
 def check(value: object, path: str = "value", depth: int = DEPTH) -> Any:
     """Return the value as it crosses, or raise `InvalidInput` that names the path of what does not."""
-    return _check(value, (path,), depth)
+    try:
+        return _check(value, depth)
+    except _Refused as error:
+        where, sentence = _offender(value, depth, str(error))
+        raise InvalidInput(f"{path}{where} {sentence}") from None
 
 
-def _check(value: object, path: tuple[object, ...], depth: int) -> Any:
+def _check(value: object, depth: int) -> Any:
     if value is None or isinstance(value, bool) or (type(value) is str and value.isascii()):
         return value
     if isinstance(value, int):
         if not -(2**63) <= value < 2**63:
-            raise InvalidInput(
-                f"{_where(path)} is {value.bit_length()} bits long; integers cross up to 63 bits and a sign"
-            )
+            raise _Refused(f"is {value.bit_length()} bits long; integers cross up to 63 bits and a sign")
         return int(value)
     if isinstance(value, float):
         if not math.isfinite(value):
-            raise InvalidInput(f"{_where(path)} is {value}; only finite numbers cross")
+            raise _Refused(f"is {value}; only finite numbers cross")
         return float(value)
     if isinstance(value, str):
         return _UNDECODED.sub(_escaped, value) if _UNDECODED.search(value) else str.__str__(value)
     if isinstance(value, datetime):
         if value.tzinfo is None:
-            raise InvalidInput(f"{_where(path)} is a time without a zone; make it aware")
+            raise _Refused("is a time without a zone; make it aware")
         return value.isoformat()
     if depth == 0:
-        raise InvalidInput(f"{_where(path)} is nested deeper than {DEPTH}")
+        raise _Refused(f"is nested deeper than {DEPTH}")
     if isinstance(value, (list, tuple)):
-        return [_check(item, (*path, n), depth - 1) for n, item in enumerate(value)]
+        return [_check(item, depth - 1) for item in value]
     if isinstance(value, dict):
-        for key in value:
-            if not isinstance(key, str):
-                raise InvalidInput(f"{_where(path)} has the key {key!r}; keys must be text")
-        found = {_check(k, path, depth): _check(item, (*path, k), depth - 1) for k, item in value.items()}
-        if len(found) != len(value):
-            raise InvalidInput(f"{_where(path)} has two keys that are the same once undecodable bytes are escaped")
-        return found
-    raise InvalidInput(
-        f"{_where(path)} is of type {type(value).__name__}; what crosses is text, numbers, lists and dicts"
-    )
+        return _check_dict(value, depth)
+    raise _Refused(f"is of type {type(value).__name__}; what crosses is text, numbers, lists and dicts")
 
 
-def _where(path: tuple[object, ...]) -> str:
-    return str(path[0]) + "".join(f"[{part!r}]" for part in path[1:])
+def _check_dict(value: dict[Any, Any], depth: int) -> dict[str, Any]:
+    found = {}
+    for key, item in value.items():
+        if not isinstance(key, str):
+            raise _Refused(f"has the key {key!r}; keys must be text")
+        found[key if type(key) is str and key.isascii() else _check(key, depth)] = _check(item, depth - 1)
+    if len(found) != len(value):
+        raise _Refused("has two keys that are the same once undecodable bytes are escaped")
+    return found
+
+
+def _offender(value: object, depth: int, sentence: str) -> tuple[str, str]:
+    """Find the part of a refused value that is to blame: its path within the value, and what is wrong with it."""
+    parts = enumerate(value) if isinstance(value, (list, tuple)) else value.items() if isinstance(value, dict) else ()
+    for name, part in parts if depth else ():
+        try:
+            _check(part, depth - 1)
+        except _Refused as error:
+            where, sentence = _offender(part, depth - 1, str(error))
+            return f"[{name!r}]{where}", sentence
+    return "", sentence
+
+
+def crossing(value: object, path: str = "value") -> Any:
+    """Return the value as it crosses, judged by its size as well; raises `InvalidInput`."""
+    found = check(value, path)
+    if isinstance(found, str | list | dict):
+        _encode(found, path, LIMIT)
+    return found
 
 
 def to_json(value: object, path: str = "value", *, limit: int = LIMIT, depth: int = DEPTH) -> str:
@@ -117,7 +142,11 @@ def to_json(value: object, path: str = "value", *, limit: int = LIMIT, depth: in
 
     Whoever wraps values into envelopes gives them the room that these add.
     """
-    text = _ENCODER.encode(check(value, path, depth))
+    return _encode(check(value, path, depth), path, limit)
+
+
+def _encode(checked: object, path: str, limit: int) -> str:
+    text = _ENCODER.encode(checked)
     if len(text) > limit:
         raise InvalidInput(f"{path} is {len(text)} bytes; at most {limit} cross")
     return text

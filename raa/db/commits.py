@@ -26,7 +26,8 @@ Then = Callable[[Any, BaseException | None], None]
 
 #: works in one transaction
 MOST = 500
-#: seconds that works which nobody waits for may lie, so that a commit that comes anyway takes them along
+#: seconds that works which nobody waits for may lie, at most twice that where commits come all the time, so that a
+#: commit that comes anyway takes them along
 LINGER = 0.003
 #: where several threads commit again and again, whoever leads waits so many seconds, so often, for the others: they
 #: have just been told of the last commit and have their next work ready within less than another commit takes
@@ -64,6 +65,8 @@ class Commits:
         #: guards the queue and who leads
         self._mutex = threading.Lock()
         self._led = False
+        #: commits made, or tried
+        self._made = 0
         #: threads that waited for one commit lately
         self._crowd = 0
         self._waiting = threading.Condition(threading.Lock())
@@ -150,8 +153,10 @@ class Commits:
             with self._waiting:
                 while not self._queue and not self._closed.is_set():
                     self._waiting.wait()
+            made = self._made
             self._closed.wait(LINGER)
-            self._commit_rest()
+            if made == self._made or self._closed.is_set():  # else what lay there went, and this has come since
+                self._commit_rest()
             if self._closed.is_set() and not self._queue:
                 return
 
@@ -172,6 +177,7 @@ class Commits:
         """Carry out what is queued in one transaction; the lock is held. Returns the works, each with its outcome."""
         with self._mutex:
             batch = [self._queue.popleft() for _ in range(min(MOST, len(self._queue)))]
+            self._made += 1
         self._crowd = max(sum(one.wake is not None for one in batch), self._crowd * 3 // 4)
         try:
             raw = self._connect()

@@ -30,7 +30,7 @@ class Control:
                 "SELECT e.schedule_id, e.occurrence_id, e.state, o.due, o.kind, "
                 "(SELECT max(attempt) FROM execution WHERE occurrence_id=e.occurrence_id) AS attempts, "
                 "(SELECT count(*) FROM execution WHERE occurrence_id=e.occurrence_id "
-                "AND state IN ('queued', 'running', 'cancelling')) AS open "
+                "AND ended IS NULL) AS open "
                 "FROM execution e JOIN occurrence o ON o.id = e.occurrence_id WHERE e.id=?",
                 exec_id,
             )
@@ -45,7 +45,6 @@ class Control:
                 session, row["id"], row["task_id"], 0, "", who, now,
                 occurrence=old["occurrence_id"], attempt=old["attempts"] + 1,
             )  # fmt: skip
-            session.execute("UPDATE occurrence SET state='queued', reason='' WHERE id=?", old["occurrence_id"])
         attempt = old["attempts"] + 1
         return job_of({**row, "exec_id": new, "due": old["due"], "run_kind": old["kind"], "attempt": attempt}, who)
 

@@ -6,14 +6,13 @@ from collections.abc import Sequence
 from typing import Any
 
 from raa import values
-from raa.constants import STATES, TASK_SCHEDULED, UNFINISHED
+from raa.constants import STATES, TASK_SCHEDULED
 from raa.db.connection import Database, Row
 from raa.planning.policy import Policy
 from raa.planning.rule import Rule
 from raa.protocols import Values
 from raa.rpath_error import ItemNotFound, RaaError
 
-_OPEN = "('" + "', '".join(UNFINISHED) + "')"
 _EXECUTION = (
     "SELECT e.id AS exec_id, e.schedule_id, t.plugin, s.method, s.args, s.kind, s.created_by, o.due, "
     "o.kind AS run_kind, "
@@ -32,7 +31,7 @@ _SCHEDULE = (
 _LATEST = 2.5e11
 _DUE = (
     "SELECT s.id, s.task_id, t.plugin, s.method, s.args, s.rule, s.policy, s.next_due, s.resource, s.timeout, s.runs, "
-    f"(SELECT count(*) FROM execution e WHERE e.schedule_id=s.id AND e.state IN {_OPEN}) AS unfinished "
+    "(SELECT count(*) FROM execution e WHERE e.schedule_id=s.id AND e.ended IS NULL) AS unfinished "
     "FROM schedule s JOIN task t ON t.id = s.task_id WHERE s.next_due <= ? AND s.state='armed' "
     "ORDER BY s.next_due, s.id LIMIT ?"
 )
@@ -106,7 +105,7 @@ class History:
                 "e.id AS exec_id, o.due, e.attempt, e.not_before, "
                 "o.kind AS run_kind, e.state, e.started, e.started_by, e.worker FROM execution e "
                 "JOIN schedule s ON s.id = e.schedule_id JOIN task t ON t.id = e.task_id "
-                f"JOIN occurrence o ON o.id = e.occurrence_id WHERE e.state IN {_OPEN} ORDER BY o.due, e.id"
+                "JOIN occurrence o ON o.id = e.occurrence_id WHERE e.ended IS NULL ORDER BY o.due, e.id"
             )
 
     def execution(self, exec_id: int) -> Values:
@@ -140,7 +139,7 @@ class History:
             where.append(f"e.id IN ({','.join('?' * len(ids))})")
             args += ids
         if open_only:
-            where.append(f"e.state IN {_OPEN}")
+            where.append("e.ended IS NULL")
         if not calls:
             where.append("s.kind != 'call'")
         with self.database.read() as session:

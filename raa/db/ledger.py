@@ -10,14 +10,12 @@ from collections.abc import Callable, Sequence
 from dataclasses import replace
 
 from raa import values
-from raa.constants import UNFINISHED
 from raa.db.connection import Database, Row, Session
 from raa.db.job import Job, job_of, job_of_order
 from raa.db.runs import Runs, add_execution
 from raa.planning.planner import Fire, Plan
 from raa.protocols import Order
 
-_OPEN = "('" + "', '".join(UNFINISHED) + "')"
 _END = (
     "UPDATE schedule SET state='ended', next_due=NULL WHERE id=? AND state IN ('armed', 'reserved', 'paused', 'broken')"
 )
@@ -53,14 +51,14 @@ class Ledger(Runs):
         starts_now = kind in ("immed", "now")
         state = "reserved" if not order.armed else "done" if starts_now else "armed"
         args = values.to_json(values.masked(list(order.args)))
-        rule, policy = values.to_json(order.rule), values.to_json(order.policy)
+        rule, policy = values.to_json(order.rule), values.to_json(order.policy) if order.policy else "{}"
         run_kind = "call" if order.call else kind
 
         def work(session: Session) -> Job | int:
             if order.single:
                 found = session.row(
                     "SELECT e.id, e.schedule_id FROM execution e JOIN schedule s ON s.id = e.schedule_id "
-                    f"WHERE e.state IN {_OPEN} AND e.task_id=? AND s.method=? ORDER BY e.id LIMIT 1",
+                    "WHERE e.ended IS NULL AND e.task_id=? AND s.method=? ORDER BY e.id LIMIT 1",
                     task,
                     order.method,
                 )
@@ -146,18 +144,14 @@ class Ledger(Runs):
         job = None
         if state == "queued":
             job = job_of({**row, "exec_id": 0, "due": due, "run_kind": "scheduled", "not_before": begin}, "schedule")
+        claimed = job is not None and grant is not None and begin <= now and grant(job)
         occurrence = session.insert_new(
             "INSERT OR IGNORE INTO occurrence (schedule_id, due, kind, state, reason, covers) "
             "VALUES (?,?,'scheduled',?,?,?)",
-            row["id"], due, state, fire.reason, covers,
+            row["id"], due, "running" if claimed else state, fire.reason, covers,
         )  # fmt: skip
-        if not occurrence:
-            return None  # this one has been accounted for
-        if job is None:
+        if job is None or not occurrence:  # without an id this one has been accounted for
             return None
-        claimed = grant is not None and begin <= now and grant(job)
-        if claimed:
-            session.execute("UPDATE occurrence SET state='running' WHERE id=?", occurrence)
         exec_id = add_execution(
             session, row["id"], row["task_id"], due, "scheduled", "schedule", now, claim=claim if claimed else "",
             occurrence=occurrence, begin=begin, reason=fire.reason,

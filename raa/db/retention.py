@@ -19,8 +19,7 @@ BATCH, EVENTS = 100, 5000
 #: the newest ones stay however many bytes there are: something else must be filling the ledger
 LEAST = 100
 _ENDED = (
-    f"o.state NOT IN {_OPEN} "
-    f"AND NOT EXISTS (SELECT 1 FROM execution e WHERE e.occurrence_id=o.id AND e.state IN {_OPEN}) "
+    f"o.state NOT IN {_OPEN} AND NOT EXISTS (SELECT 1 FROM execution e WHERE e.occurrence_id=o.id AND e.ended IS NULL) "
 )
 _OLDEST = (
     "SELECT o.id, (SELECT COALESCE(sum((SELECT COALESCE(max(seq), 0) FROM event WHERE execution_id=e.id)), 0) "

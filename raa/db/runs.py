@@ -5,12 +5,16 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 
 from raa import values
-from raa.constants import UNFINISHED
 from raa.db.connection import Database, Session
 from raa.protocols import Values
 
-_OPEN = "('" + "', '".join(UNFINISHED) + "')"
 Events = Sequence[tuple[float, str, Values]]
+#: takes the execution's id at the first and at the second place
+_NEXT_EVENT = (
+    "INSERT INTO event VALUES (?, (SELECT COALESCE(max(seq), 0) + 1 FROM event WHERE execution_id=?), ?, ?, ?)"
+)
+#: the event of most ends
+_GOOD_END = '{"state":"succeeded","reason":""}'
 
 
 class Runs:
@@ -31,7 +35,6 @@ class Runs:
                     worker,
                     exec_id,
                 ):
-                    _mirror(session, exec_id)
                     taken.add(exec_id)
             return taken
 
@@ -41,10 +44,9 @@ class Runs:
         """Have an execution wait again that was taken and never began."""
         with self.database.write() as session:
             session.execute(
-                f"UPDATE execution SET state='queued', started=NULL, worker='' WHERE id=? AND state IN {_OPEN}",
+                "UPDATE execution SET state='queued', started=NULL, worker='' WHERE id=? AND ended IS NULL",
                 exec_id,
             )
-            _mirror(session, exec_id)
 
     def cancelling(self, exec_id: int, who: str) -> bool:
         """Note that a running execution is being stopped."""
@@ -147,40 +149,30 @@ def _finish(
     made = progress or {}
     body = values.to_json(made) if made else None
     told = values.to_json(error) if error else None
+    ending = _GOOD_END if state == "succeeded" and not reason else values.to_json({"state": state, "reason": reason})
 
     def work(session: Session) -> int | None:
         ended = session.changed(
             "UPDATE execution SET state=?, ended=?, reason=CASE WHEN ?='' THEN reason ELSE ? END, "
             "message=COALESCE(?, ?, message), result=?, error=?, progress=COALESCE(?, progress), "
             "percent=CASE WHEN ? IN ('succeeded', 'warnings') THEN 100 ELSE COALESCE(?, percent) END "
-            f"WHERE id=? AND state IN {_OPEN}",
+            "WHERE id=? AND ended IS NULL",
             state, now, reason, reason, message, made.get("message"), result, told, body, state, made.get("percent"),
             exec_id,
         )  # fmt: skip
         if not ended:
             return None
-        add_events(session, exec_id, (*events, (now, "state", {"state": state, "reason": reason})))
+        add_events(session, exec_id, events)
+        session.execute(_NEXT_EVENT, exec_id, exec_id, now, "state", ending)
         if again is None:
-            _mirror(session, exec_id)
             return 0
         old = session.row("SELECT * FROM execution WHERE id=?", exec_id) or {}
-        further = add_execution(
+        return add_execution(
             session, old["schedule_id"], old["task_id"], 0, "", "retry", now, occurrence=old["occurrence_id"],
             begin=again, attempt=old["attempt"] + 1, reason=f"attempt {old['attempt'] + 1}",
         )  # fmt: skip
-        _mirror(session, further)
-        return further
 
     return work
-
-
-def _mirror(session: Session, exec_id: int) -> None:
-    session.execute(
-        "UPDATE occurrence SET (state, reason) = (SELECT state, reason FROM execution WHERE id=?) "
-        "WHERE id=(SELECT occurrence_id FROM execution WHERE id=?)",
-        exec_id,
-        exec_id,
-    )
 
 
 def add_events(session: Session, exec_id: int, events: Events) -> None:
@@ -189,10 +181,7 @@ def add_events(session: Session, exec_id: int, events: Events) -> None:
         return
     if len(events) == 1:
         at, kind, body = events[0]
-        session.execute(
-            "INSERT INTO event SELECT ?, COALESCE(max(seq), 0) + 1, ?, ?, ? FROM event WHERE execution_id=?",
-            exec_id, at, kind, values.to_json(body), exec_id,
-        )  # fmt: skip
+        session.execute(_NEXT_EVENT, exec_id, exec_id, at, kind, values.to_json(body))
         return
     seq = int(session.value("SELECT max(seq) FROM event WHERE execution_id=?", exec_id) or 0)
     for at, kind, body in events:

@@ -75,6 +75,8 @@ class Policy:
     @classmethod
     def from_values(cls, values: Mapping[str, Any]) -> Policy:
         """Build a policy from plain values; a field it does not know raises `InvalidInput`."""
+        if values == {}:
+            return _USUAL
         unknown = sorted(set(values) - _FIELDS)
         if unknown:
             raise InvalidInput(problems={unknown[0]: f"A policy has no field {unknown[0]!r}."})
@@ -106,3 +108,5 @@ def delayed(sched_id: int, due: datetime, seconds: float, following: datetime | 
 
 
 _FIELDS = {one.name for one in fields(Policy)}
+#: that of most schedules
+_USUAL = Policy()

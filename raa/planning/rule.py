@@ -32,6 +32,7 @@ _USES = {
 }
 _DEFAULTS: dict[str, object] = {"count": 0, "unit": "", "days": 0, "day": 0, "week": 0, "short_month": "skip"}
 _NAMES = ("kind", "zone", "start", "end", *_DEFAULTS, "max_runs")
+_KNOWN = frozenset(_NAMES)
 
 _set = object.__setattr__
 
@@ -123,9 +124,9 @@ class Rule:
     @classmethod
     def from_values(cls, values: Mapping[str, object]) -> Rule:
         """Build the rule that `to_values` described; optional fields may be absent, unknown ones are refused."""
-        unknown = sorted(set(values) - set(_NAMES))
-        if unknown:
-            _refuse(unknown[0], f"A rule has no field {unknown[0]!r}.")
+        if not values.keys() <= _KNOWN:
+            unknown = min(values.keys() - _KNOWN)
+            _refuse(unknown, f"A rule has no field {unknown!r}.")
         for name in ("kind", "zone", "start"):
             if name not in values:
                 _refuse(name, f"A rule needs {name!r}.")

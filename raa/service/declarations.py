@@ -17,6 +17,7 @@ log = logging.getLogger("raa.service")
 
 #: seconds that a plugin may take to load before it is taken to declare nothing
 PATIENCE = 5.0
+_NOTHING: dict[str, Values] = {}
 
 
 class Declarations:
@@ -28,6 +29,8 @@ class Declarations:
         self._bind = bind
         self._guard = threading.Lock()
         self._locks: dict[str, threading.Lock] = {}
+        #: (plugin, method) -> what it was picked from, and what was picked
+        self._picked: dict[tuple[str, str], tuple[dict[str, Values], Declared]] = {}
 
     def of(self, plugin: str, method: str, *, ask: bool = True) -> Declared:
         """Return what a method declares, the defaults while nothing is known; with `ask` a worker may be asked first.
@@ -40,7 +43,11 @@ class Declarations:
             with lock:
                 if plugin not in self._pool.declared:
                     self._ask(plugin)
-        return pick(self._pool.declared.get(plugin, {}), method)
+        told = self._pool.declared.get(plugin, _NOTHING)
+        kept = self._picked.get((plugin, method))
+        if kept is None or kept[0] is not told:  # a worker that loaded it anew may have told something else
+            kept = self._picked[plugin, method] = told, pick(told, method)
+        return kept[1]
 
     def _ask(self, plugin: str) -> None:
         try:

@@ -116,7 +116,10 @@ class Engine:
         if declared.retries and not order.call and rule.kind != "immed":
             policy = {"retries": declared.retries, **policy}
         timeout = declared.timeout if order.timeout is None else order.timeout
-        return replace(order, resource=order.resource or declared.resource, timeout=timeout, policy=policy)
+        resource = order.resource or declared.resource
+        if (resource, timeout, policy) == (order.resource, order.timeout, order.policy):
+            return order
+        return replace(order, resource=resource, timeout=timeout, policy=policy)
 
     def _above_floor(self, rule: Rule) -> None:
         floor = self.config.typed("service.interval_floor", float, 1.0)

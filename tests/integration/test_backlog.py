@@ -32,8 +32,9 @@ def test_a_thousand_queued_runs_are_drained_in_due_order_over_three_kills(
 
 #: behind the console's back: put back what ended, lose what waits, and have one wait for its turn too long
 MEDDLED = (
-    "UPDATE execution SET state='queued' WHERE id=(SELECT min(id) FROM execution WHERE state='succeeded')",
-    "UPDATE execution SET state='cancelled' WHERE id=(SELECT max(id) FROM execution WHERE state='queued')",
+    "UPDATE execution SET state='queued', ended=NULL WHERE id=(SELECT min(id) FROM execution WHERE state='succeeded')",
+    "UPDATE execution SET state='cancelled', ended=queued "
+    "WHERE id=(SELECT max(id) FROM execution WHERE state='queued')",
     "UPDATE occurrence SET due=due+1e6 WHERE due=(SELECT min(o.due) FROM occurrence o JOIN execution e "
     "ON e.occurrence_id = o.id WHERE e.state='queued' AND o.state='queued')",
 )

@@ -123,7 +123,7 @@ def test_the_count_sees_a_run_that_begins_twice(box: Box) -> None:
     assert process.wait(30) == 0
     database = Database(box.state / "ledger.db")
     with database.write() as session:
-        session.execute("UPDATE execution SET state='queued'")
+        session.execute("UPDATE execution SET state='queued', ended=NULL")
     database.close()
 
     with running_service(box.state) as engine:

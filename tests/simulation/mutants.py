@@ -63,12 +63,11 @@ MUTANTS: dict[str, list[tuple[str, str, str]]] = {
     "a further attempt without an id of its own": [
         (
             "db/runs.py",
-            "        further = add_execution(",
+            "        return add_execution(",
             "        session.execute(\"UPDATE execution SET state='queued', ended=NULL, started=NULL, worker='', "
             'not_before=? WHERE id=?", again, exec_id)\n'
-            "        _mirror(session, exec_id)\n"
             "        return exec_id\n"
-            "        further = add_execution(",
+            "        return add_execution(",
         )
     ],
     "a time limit by the wall clock": [

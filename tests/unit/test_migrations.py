@@ -10,7 +10,9 @@ import pytest
 from raa.app import open_ledger
 from raa.db import migrations, tables
 from raa.db.connection import Database, Session
+from raa.db.ledger import Ledger
 from raa.db.users import Users
+from raa.protocols import Order
 from raa.rpath_error import StateTooNew
 from raa.testing.console import make_state
 
@@ -150,3 +152,62 @@ def test_the_ledger_is_opened_in_a_folder_that_only_its_owner_enters(tmp_path):
     database.close()
 
     assert (tmp_path / "fresh").stat().st_mode & 0o777 == 0o700
+
+
+def test_step_3_gives_what_has_ended_an_end_and_what_is_open_none(tmp_path: Path) -> None:
+    database = Database(tmp_path / "ledger.db")
+    migrations.migrate(database, migrations.LEDGER[:2])
+    made = [("queued", None), ("running", 5.0), ("cancelling", None), ("failed", None), ("succeeded", 7.0)]
+    with database.write() as session:
+        session.execute("INSERT INTO task (plugin) VALUES ('/hello/Hello')")
+        session.execute(
+            "INSERT INTO schedule (task_id, method, args, kind, rule, policy, state, created, created_by, resource) "
+            "VALUES (1, 'm', '[]', 'now', '{}', '{}', 'done', 0, '', '')"
+        )
+        for number, (state, ended) in enumerate(made, 1):
+            session.execute(
+                "INSERT INTO occurrence (schedule_id, due, kind, state, reason) VALUES (1, ?, 'now', ?, '')",
+                number,
+                state,
+            )
+            session.execute(
+                "INSERT INTO execution (occurrence_id, schedule_id, task_id, attempt, state, reason, queued, started, "
+                "ended, message, started_by, worker, progress) VALUES (?, 1, 1, 1, ?, '', 3, 4, ?, '', '', '', '{}')",
+                number,
+                state,
+                ended,
+            )
+
+    migrations.migrate(database, migrations.LEDGER)
+
+    with database.read() as session:
+        ends = [row["ended"] for row in session.rows("SELECT ended FROM execution ORDER BY id")]
+    database.close()
+    assert ends == [None, None, None, 4.0, 7.0]
+
+
+@pytest.mark.parametrize(
+    ("statement", "shown"),
+    [
+        ("UPDATE execution SET state='running' WHERE id=1", "running"),
+        ("UPDATE execution SET state='cancelling' WHERE id=1", "queued"),
+        ("UPDATE execution SET message='said' WHERE id=1", "queued"),
+        (
+            "INSERT INTO execution (occurrence_id, schedule_id, task_id, attempt, state, reason, queued, message, "
+            "started_by, worker, progress) VALUES (1, 1, 1, 2, 'failed', '', 3, '', '', '', '{}')",
+            "failed",
+        ),
+    ],
+)
+def test_an_occurrence_shows_the_state_of_its_latest_attempt(tmp_path: Path, statement: str, shown: str) -> None:
+    database = Database(tmp_path / "ledger.db")
+    migrations.migrate(database, migrations.LEDGER)
+    order = Order(plugin="/hello/Hello", rule={"kind": "now", "zone": "UTC", "start": "2026-01-01T00:00:00Z"})
+    Ledger(database).add(order, "now", 1.0, None)
+
+    with database.write() as session:
+        session.execute(statement)
+
+    with database.read() as session:
+        assert session.value("SELECT state FROM occurrence") == shown
+    database.close()

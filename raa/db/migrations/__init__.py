@@ -6,11 +6,11 @@ from collections.abc import Callable, Sequence
 
 from raa.db.connection import Database, Session
 from raa.db.copying import copy_database
-from raa.db.migrations import ledger_0001, ledger_0002, plugins_0001
+from raa.db.migrations import ledger_0001, ledger_0002, ledger_0003, plugins_0001
 from raa.rpath_error import StateTooNew
 
 Step = Callable[[Session], None]
-LEDGER: Sequence[Step] = (ledger_0001.upgrade, ledger_0002.upgrade)
+LEDGER: Sequence[Step] = (ledger_0001.upgrade, ledger_0002.upgrade, ledger_0003.upgrade)
 PLUGINS: Sequence[Step] = (plugins_0001.upgrade,)
 
 
