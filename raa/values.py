@@ -163,6 +163,7 @@ def _pairs(pairs: list[tuple[str, object]]) -> dict[str, object]:
     return found
 
 
+_PLAIN = json.JSONDecoder()
 _DECODER = json.JSONDecoder(parse_constant=_refuse_constant, object_pairs_hook=_pairs)
 
 
@@ -177,6 +178,14 @@ def from_json(text: str | bytes, *, limit: int = LIMIT, depth: int = DEPTH) -> A
     except (ValueError, RecursionError) as error:
         raise InvalidInput(f"that is not JSON: {error}") from None
     return check(value, depth=depth)
+
+
+def stored(text: str) -> Any:
+    """Decode JSON text that raa wrote itself, which was judged then; raises `InvalidInput` for what is no JSON."""
+    try:
+        return _PLAIN.decode(text)
+    except (ValueError, TypeError, RecursionError) as error:
+        raise InvalidInput(f"that is not JSON: {error}") from None
 
 
 def _xml(value: object, write: Callable[[str], object]) -> None:

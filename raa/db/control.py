@@ -39,7 +39,7 @@ class Control:
             row = session.row(_ROW, old["schedule_id"]) or {}
             if old["open"]:
                 raise InvalidInput("It is being tried at this moment; wait until that has ended.")
-            if values.holds_secret(values.from_json(row["args"])):
+            if values.holds_secret(values.stored(row["args"])):
                 raise InvalidInput("It was given a secret that raa does not keep; start it from its own page.")
             new = add_execution(
                 session, row["id"], row["task_id"], 0, "", who, now,
@@ -93,7 +93,7 @@ class Control:
         """Return the stored blackouts of all schedules."""
         with self._database.read() as session:
             text = session.value("SELECT text FROM setting WHERE name='blackouts'")
-        return values.from_json(text) if text else []
+        return values.stored(text) if text else []
 
     def set_blackouts(self, found: list[Values]) -> None:
         """Store the blackouts of all schedules."""

@@ -188,7 +188,7 @@ class History:
                 after,
                 limit,
             )
-        return [{**row, "body": values.from_json(row["body"])} for row in rows]
+        return [{**row, "body": values.stored(row["body"])} for row in rows]
 
 
 def _schedule(row: Row) -> Values:
@@ -199,7 +199,7 @@ def _schedule(row: Row) -> Values:
         "enabled": row["state"] == "armed", "runs": row["runs"], "broken": "", "rule": {}, "policy": {},
     }  # fmt: skip
     try:
-        found["rule"], found["policy"] = values.from_json(row["rule"]), values.from_json(row["policy"])
+        found["rule"], found["policy"] = values.stored(row["rule"]), values.stored(row["policy"])
         Rule.from_values(found["rule"])
         Policy.from_values(found["policy"])
     except (RaaError, ValueError, TypeError, AttributeError) as error:
@@ -217,12 +217,12 @@ def _execution(row: Row) -> Values:
     status, word = STATES[row["state"]]
     return {
         "schedId": row["schedule_id"], "execId": row["exec_id"], "plugin": row["plugin"], "method": row["method"],
-        "args": values.from_json(row["args"]),
+        "args": values.stored(row["args"]),
         "kind": row["run_kind"],
         "scheduled_kind": row["kind"], "state": row["state"], "status": status, "word": word, "reason": row["reason"],
         "statusmsg": row["message"] or row["reason"], "percent": row["percent"] or 0,
         "known_percent": row["percent"], "due": row["due"], "queued": row["queued"], "started": row["started"],
         "ended": row["ended"], "by": row["started_by"], "attempt": row["attempt"], "resource": row["resource"],
-        "error": values.from_json(row["error"]) if row["error"] else None, "begin": row["not_before"],
-        "progress": values.from_json(row["progress"]),
+        "error": values.stored(row["error"]) if row["error"] else None, "begin": row["not_before"],
+        "progress": values.stored(row["progress"]),
     }  # fmt: skip

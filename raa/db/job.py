@@ -54,7 +54,7 @@ class Job:
 
 def job_of(row: Row, who: str) -> Job:
     """Build a Job from a schedule's row joined with `exec_id`, `due`, `run_kind`; `given` is its `args`, decoded."""
-    args = row["given"] if "given" in row else values.from_json(row["args"])
+    args = row["given"] if "given" in row else values.stored(row["args"])
     return Job(
         exec_id=row["exec_id"], sched_id=row["id"], plugin=row["plugin"], method=row["method"],
         args=args, due=row["due"], resource=row["resource"], timeout=row["timeout"],
@@ -70,7 +70,7 @@ def policy_of(row: Row) -> Values:
 
 @lru_cache(1024)
 def _policy(text: str) -> Values:
-    found = values.from_json(text)
+    found = values.stored(text)
     return found if isinstance(found, dict) else {}
 
 

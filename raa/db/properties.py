@@ -22,7 +22,7 @@ class Properties:
         # by placeholders: SQLObject writes values into the statement, and that cannot hold every text
         with self.database.read() as session:
             text = session.value("SELECT text FROM property WHERE plugin=? AND name=?", self.plugin, key)
-        return default if text is None else values.from_json(text)
+        return default if text is None else values.stored(text)
 
     def set(self, key: str, value: Any, kind: int | None = None) -> None:
         """Store a value under a key; the type is guessed where none is given."""
@@ -45,7 +45,7 @@ class Properties:
     def all(self) -> dict[str, Any]:
         with self.database.read() as session:
             found = list(Property.select(Property.q.plugin == self.plugin, connection=session.orm))
-        return {row.name: values.from_json(row.text) for row in found}
+        return {row.name: values.stored(row.text) for row in found}
 
 
 def _guess(value: Any) -> int:

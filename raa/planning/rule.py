@@ -124,8 +124,8 @@ class Rule:
     @classmethod
     def from_values(cls, values: Mapping[str, object]) -> Rule:
         """Build the rule that `to_values` described; optional fields may be absent, unknown ones are refused."""
-        if not values.keys() <= _KNOWN:
-            unknown = min(values.keys() - _KNOWN)
+        if not _KNOWN.issuperset(values):
+            unknown = min(set(values) - _KNOWN)
             _refuse(unknown, f"A rule has no field {unknown!r}.")
         for name in ("kind", "zone", "start"):
             if name not in values:

@@ -356,8 +356,8 @@ class Runner:
             raise DeadlineExceeded(f"Run {exec_id} has not ended.")
         return outcome(
             row["state"],
-            values.from_json(row["result"]) if row["result"] else None,
-            values.from_json(row["error"]) if row["error"] else None,
+            values.stored(row["result"]) if row["result"] else None,
+            values.stored(row["error"]) if row["error"] else None,
         )
 
     def waits_for(self, exec_id: int) -> tuple[str, float | str] | None:

@@ -6,6 +6,7 @@ import logging
 import threading
 from collections.abc import Callable, Iterable, Sequence
 from datetime import UTC, datetime, timedelta
+from functools import lru_cache
 
 from raa import values
 from raa.clock import Clock
@@ -53,7 +54,8 @@ class Scheduler:
         self._stopped = False
         self._thread: threading.Thread | None = None
         self._tidied = 0.0
-        self._read: dict[tuple[str, str], tuple[Rule, Policy]] = {}
+        self._rule = lru_cache(_KEPT)(lambda text: Rule.from_values(values.stored(text)))
+        self._policy = lru_cache(_KEPT)(lambda text: Policy.from_values(values.stored(text)))
 
     def step(self) -> float | None:
         """Fire all that is due now; return the seconds until the next one is, None if there is none."""
@@ -112,16 +114,10 @@ class Scheduler:
             self.runner.release(job.lane, job.holds)
 
     def _plan(self, row: Row, now: datetime, blackouts: Sequence[Blackout]) -> Plan:
-        key = row["rule"], row["policy"]
-        known = self._read.get(key)
-        if known is None:
-            if len(self._read) >= _KEPT:
-                self._read.clear()
-            rule = Rule.from_values(values.from_json(row["rule"]))
-            known = self._read[key] = rule, Policy.from_values(values.from_json(row["policy"]))
-        row["given"] = values.from_json(row["args"])  # what cannot be read is no reason to stop the others later
+        rule, policy = self._rule(row["rule"]), self._policy(row["policy"])
+        row["given"] = values.stored(row["args"])  # what cannot be read is no reason to stop the others later
         due = datetime.fromtimestamp(row["next_due"], UTC)
-        return decide(*known, due, now, row["unfinished"], row["runs"], sched_id=row["id"], blackouts=blackouts)
+        return decide(rule, policy, due, now, row["unfinished"], row["runs"], sched_id=row["id"], blackouts=blackouts)
 
     def _tidy(self, now: datetime) -> None:
         for sched_id in self.history.unusable():
