@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import logging
+import math
 import os
 import select
 import signal
@@ -15,7 +16,7 @@ from typing import TYPE_CHECKING, Any, Protocol
 
 from raa.rpath_error import OperationFailed, RaaError
 from raa.service.frames import Channel
-from raa.service.limits import Watch
+from raa.service.limits import EVERY, Watch
 from raa.service.output import Output
 
 if TYPE_CHECKING:
@@ -63,6 +64,8 @@ class Worker:
         self._watch = Watch()
         self._idle_until = 0.0
         self._wake = os.eventfd(0, os.EFD_NONBLOCK | os.EFD_CLOEXEC)
+        #: when the thread looks again by itself, monotonic; infinite also while it is making up its mind
+        self._looks_at = math.inf
         self._guard = threading.Lock()
         self._ended = False
         threading.Thread(target=self._read, name="raa-worker", daemon=True).start()
@@ -110,7 +113,9 @@ class Worker:
         self.kill()
 
     def _look(self) -> None:
-        """Have the thread ask again how long it may wait: a run has begun or is to stop."""
+        """Have the thread ask again how long it may wait, unless it is about to: a run has begun or is to stop."""
+        if self._looks_at <= time.monotonic() + EVERY:
+            return
         with self._guard:
             if not self._ended:
                 os.eventfd_write(self._wake, 1)
@@ -134,7 +139,11 @@ class Worker:
         for descriptor in (channel, output, self._wake):
             poll.register(descriptor, select.POLLIN)
         while True:
-            ready = {descriptor for descriptor, _ in poll.poll(self._wait())}
+            self._looks_at = math.inf
+            wait = self._wait()
+            if wait is not None:
+                self._looks_at = time.monotonic() + wait / 1000
+            ready = {descriptor for descriptor, _ in poll.poll(wait)}
             if self._wake in ready:
                 os.eventfd_read(self._wake)
             if output in ready and not self._output.read(self._say):
@@ -165,7 +174,7 @@ class Worker:
         if not self._idle_until:
             return None  # it has not run anything yet
         if now < self._idle_until:
-            return (self._idle_until - now) * 1000
+            return min(EVERY, self._idle_until - now) * 1000
         self._idle_until = 0.0
         self.pool.spare(self)
         return None
