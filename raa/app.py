@@ -127,7 +127,7 @@ def build_service(settings: Settings) -> Engine:
         history,
         pool,
         clock,
-        inline=InlinePool(frozenset(config.typed("service.inline", list, []))),
+        inline=InlinePool(frozenset(config.typed("service.inline", list, [])), database.give_way),
         begun=begun,
         max_runs=config.typed("service.max_runs", int, 0) or (os.cpu_count() or 1) + 2,
         timeout=config.typed("service.timeout", float, 86_400.0),

@@ -72,6 +72,8 @@ class Commits:
         self._waiting = threading.Condition(threading.Lock())
         self._lingerer: threading.Thread | None = None
         self._closed = threading.Event()
+        #: held while works are carried out, not while the disk is waited for
+        self._statements = threading.Lock()
 
     def run(self, work: Callable[[Session], T]) -> T:
         """Carry out a work and return its result once it is on the disk; raises what it raised, rolled back."""
@@ -132,6 +134,15 @@ class Commits:
                 following.leads = True
                 following.wake.release()
 
+    def give_way(self) -> None:
+        """Let the statements of a transaction be made before the caller goes on; it may hold no lock.
+
+        Each statement hands over the interpreter, so a thread with much to do would take turns with them one by one,
+        instead of working while the disk is waited for.
+        """
+        with self._statements:
+            pass
+
     def soon(self, work: Callable[[Session], T], then: Then) -> None:
         """Have a work carried out with the next commit, in milliseconds at the latest; `then(result, error)` hears.
 
@@ -185,7 +196,7 @@ class Commits:
             _fail(batch, error)
         else:
             try:
-                _together(raw, batch)
+                _together(raw, batch, self._statements)
             except BaseException as error:  # noqa: BLE001 - each who waits raises it
                 _fail(batch, error)
                 self._roll_back(raw, error)
@@ -211,13 +222,14 @@ class Commits:
             self._drop()
 
 
-def _together(raw: sqlite3.Connection, batch: list[_Work]) -> None:
+def _together(raw: sqlite3.Connection, batch: list[_Work], statements: threading.Lock) -> None:
     """Carry out works in one transaction, with savepoints if it does not go without; raises what fails them all."""
     session = Session(raw, None)
     raw.execute("BEGIN IMMEDIATE")
     try:
-        for one in batch:
-            one.result = one.work(session)
+        with statements:
+            for one in batch:
+                one.result = one.work(session)
     except sqlite3.OperationalError:
         raise  # the disk or the file: it would fail for all
     except BaseException:  # noqa: BLE001 - found again below, with whose it is

@@ -195,6 +195,10 @@ class Database:
 
         self._commits.soon(work, told)
 
+    def give_way(self) -> None:
+        """Let a commit that is being prepared get on before the caller does; see `Commits.give_way`."""
+        self._commits.give_way()
+
     @property
     def writing(self) -> bool:
         """Tell whether this thread is inside `write()`."""

@@ -13,6 +13,7 @@ import queue
 import threading
 import time
 import traceback
+from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
 from raa import values
@@ -100,6 +101,7 @@ class InlineWorker:
 
     def _run(self, bind: dict[str, Any], run: dict[str, Any]) -> dict[str, Any]:
         answer: dict[str, Any]
+        self.pool.give_way()
         try:
             if bind["plugin"] not in self._instances:
                 self._instances[bind["plugin"]] = build(bind, self), open_marks(bind)
@@ -119,8 +121,10 @@ class InlineWorker:
 class InlinePool:
     """Threads for the plugins named; as many as runs have places."""
 
-    def __init__(self, plugins: frozenset[str]) -> None:
+    def __init__(self, plugins: frozenset[str], give_way: Callable[[], None] = lambda: None) -> None:
         self.plugins = plugins
+        #: called before a method is
+        self.give_way = give_way
         self._lock = threading.Lock()
         self._idle: list[InlineWorker] = []
         self._busy: set[InlineWorker] = set()

@@ -231,6 +231,7 @@ class Runner:
 
     def ended(self, run: Run, done: dict[str, Any], events: Sequence[tuple[float, str, Values]]) -> None:
         """Write the end of a run and let its worker go on or go."""
+        self.ledger.database.give_way()
         error: Values | None = done.get("error")
         stopping = run.stopping
         if stopping and stopping[0] == "interrupted" and "value" in done:
