@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 import re
+import socket
 import subprocess
 import sys
 import threading
@@ -13,9 +15,12 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from argon2 import PasswordHasher
+from cheroot.connections import ConnectionManager
 from serving import FIXTURE_PLUGINS, Serve, Served
 
 from raa.app import App
+from raa.service import passwords
 from raa.testing.client import Client
 from raa.testing.clock import ManualClock
 from raa.testing.console import make_state, running_console, wait_for
@@ -51,6 +56,34 @@ def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter, config: p
             if name == "report":  # what a test counted, and a reader of the run should see
                 terminalreporter.write_line(value)
     terminalreporter.write_line(f"tests left out because they need root: {count}")
+
+
+@pytest.fixture(scope="session", autouse=True)
+def cheap_passwords() -> Iterator[None]:
+    """Let consoles in this process hash with next to no memory: almost every test logs in and few are about that."""
+
+    def hasher(**_cost: int) -> PasswordHasher:
+        return PasswordHasher(time_cost=1, memory_cost=64, parallelism=1)
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(passwords, "PasswordHasher", hasher)
+        yield
+
+
+@pytest.fixture(scope="session", autouse=True)
+def woken_servers() -> Iterator[None]:
+    """Let servers in this process stop at once: cheroot sees a stop as it wakes, which may take it a second."""
+    stop = ConnectionManager.stop
+
+    def touch_and_stop(connections: ConnectionManager) -> None:
+        connections._stop_requested = True
+        with contextlib.suppress(OSError):
+            socket.create_connection(connections.server.bind_addr[:2], 1).close()
+        stop(connections)
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(ConnectionManager, "stop", touch_and_stop)
+        yield
 
 
 @pytest.fixture(autouse=True)
