@@ -18,6 +18,7 @@ import pytest
 from argon2 import PasswordHasher
 from cheroot.connections import ConnectionManager
 from serving import FIXTURE_PLUGINS, Serve, Served
+from spreading import Spread, longest_first
 
 from raa.app import App
 from raa.service import passwords
@@ -27,7 +28,7 @@ from raa.testing.console import make_state, running_console, wait_for
 
 
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
-    """Deselect what needs root where we are not root, and what only `make soak` runs; the last line counts them."""
+    """Leave out what needs root where we are not root, and what only `make soak` runs; put what is long first."""
     left = []
     for name, wanted in (("root", os.geteuid() == 0), ("soak", bool(os.environ.get("RAA_SOAK")))):
         if not wanted:
@@ -35,9 +36,16 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
             left += out if name == "root" else []
             items[:] = [item for item in items if item not in out]
             config.hook.pytest_deselected(items=out)
+    items[:] = longest_first(items)
     config.stash[_ROOT] = len(left)
     if hasattr(config, "workeroutput"):  # one of several processes: it tells the one that prints the last line
         config.workeroutput["left"] = len(left)
+
+
+@pytest.hookimpl(optionalhook=True)
+def pytest_xdist_make_scheduler(config: pytest.Config, log: Any) -> Spread | None:
+    """Give tests out as tests/spreading.py says, where whole files are asked for."""
+    return Spread(config, log) if config.getoption("dist") == "loadfile" else None
 
 
 @pytest.hookimpl(optionalhook=True)
