@@ -17,7 +17,7 @@ from typing import Any
 import pytest
 from argon2 import PasswordHasher
 from cheroot.connections import ConnectionManager
-from serving import FIXTURE_PLUGINS, Serve, Served
+from serving import FIXTURE_PLUGINS, Serve, Served, note
 from spreading import Spread, longest_first
 
 from raa.app import App
@@ -145,7 +145,7 @@ def serve(tmp_path: Path) -> Iterator[Serve]:
             text=True,
         )
         output: list[str] = []
-        threading.Thread(target=lambda: output.extend(process.stdout or ()), daemon=True).start()
+        threading.Thread(target=note, args=(process, output), daemon=True).start()
 
         def address() -> list[str]:
             assert process.poll() is None, f"raa ended with {process.returncode}: {''.join(output)}"
@@ -165,5 +165,3 @@ def serve(tmp_path: Path) -> Iterator[Serve]:
             except subprocess.TimeoutExpired:
                 served.process.kill()
                 served.process.wait()
-        if served.process.stdout:
-            served.process.stdout.close()

@@ -19,6 +19,13 @@ FIXTURE_PLUGINS = Path(__file__).parent / "plugins"
 GLOBAL = f"[global]\nplugins.dirs = [{str(FIXTURE_PLUGINS)!r}]\n"
 
 
+def note(process: subprocess.Popen[str], output: list[str]) -> None:
+    """Keep what a process prints, to its end; nobody else may close what is being read."""
+    assert process.stdout
+    with process.stdout as lines:
+        output.extend(lines)
+
+
 @dataclass
 class Served:
     """A console in a process of its own."""

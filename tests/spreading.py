@@ -14,21 +14,26 @@ from xdist.scheduler import LoadFileScheduling
 TESTS = Path(__file__).parent
 #: seconds, on two cores that have nothing else to do
 SECONDS = {
-    "integration/test_ledger_crash.py": 120,
-    "integration/test_crash_batch.py": 100,
-    "simulation/test_seeds.py": 95,
-    "integration/test_restore_crash.py": 80,
-    "integration/test_crash_rounds.py": 60,
-    "integration/test_benchmarks_run.py": 50,
-    "integration/test_two_runners.py": 45,
-    "integration/test_clone.py": 40,
-    "integration/test_kills.py": 40,
+    "browser/test_pages.py": 150,
+    "simulation/test_seeds.py": 100,
+    "integration/test_crash_batch.py": 90,
+    "integration/test_benchmarks_run.py": 60,
+    "integration/test_ledger_crash.py": 60,
+    "integration/test_clone.py": 50,
+    "browser/test_backup.py": 50,
+    "browser/test_keyboard.py": 50,
+    "integration/test_crash_rounds.py": 40,
+    "integration/test_restore_crash.py": 40,
+    "integration/test_two_runners.py": 40,
     "browser/test_tasks.py": 40,
     "integration/test_crash.py": 35,
-    "browser/test_pages.py": 30,
+    "integration/test_kills.py": 30,
     "integration/test_bench_cli.py": 30,
-    "integration/test_backlog.py": 30,
-    "integration/test_bad_input.py": 30,
+    "browser/test_schedule.py": 30,
+    "integration/test_bad_input.py": 25,
+    "integration/test_backlog.py": 25,
+    "browser/test_schedule_editor.py": 20,
+    "browser/test_first_run.py": 20,
 }
 #: files whose tests share nothing: each goes wherever there is room
 APART = {"simulation/test_seeds.py", "simulation/test_mutants.py"}
