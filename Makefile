@@ -4,8 +4,8 @@ PORT ?= 8004
 HOST ?= 127.0.0.1
 STATE ?= var
 BIN := .venv/bin
-# whole files to each of one test process more than there are cores: much of a test is waiting
-SPREAD := -n $(shell expr $$(nproc) + 1) --dist loadfile
+# one test process more than there are cores, as much of a test is waiting; tests/spreading.py gives out files
+SPREAD := -n $(shell expr $$(nproc) + 1) --dist loadfile --no-loadscope-reorder
 
 .PHONY: run test soak lint unit browser bench clean
 

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 import re
+import socket
 import subprocess
 import sys
 import threading
@@ -13,16 +15,20 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from serving import FIXTURE_PLUGINS, Serve, Served
+from argon2 import PasswordHasher
+from cheroot.connections import ConnectionManager
+from serving import FIXTURE_PLUGINS, Serve, Served, note
+from spreading import Spread, longest_first
 
 from raa.app import App
+from raa.service import passwords
 from raa.testing.client import Client
 from raa.testing.clock import ManualClock
 from raa.testing.console import make_state, running_console, wait_for
 
 
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
-    """Deselect what needs root where we are not root, and what only `make soak` runs; the last line counts them."""
+    """Leave out what needs root where we are not root, and what only `make soak` runs; put what is long first."""
     left = []
     for name, wanted in (("root", os.geteuid() == 0), ("soak", bool(os.environ.get("RAA_SOAK")))):
         if not wanted:
@@ -30,9 +36,16 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
             left += out if name == "root" else []
             items[:] = [item for item in items if item not in out]
             config.hook.pytest_deselected(items=out)
+    items[:] = longest_first(items)
     config.stash[_ROOT] = len(left)
     if hasattr(config, "workeroutput"):  # one of several processes: it tells the one that prints the last line
         config.workeroutput["left"] = len(left)
+
+
+@pytest.hookimpl(optionalhook=True)
+def pytest_xdist_make_scheduler(config: pytest.Config, log: Any) -> Spread | None:
+    """Give tests out as tests/spreading.py says, where whole files are asked for."""
+    return Spread(config, log) if config.getoption("dist") == "loadfile" else None
 
 
 @pytest.hookimpl(optionalhook=True)
@@ -51,6 +64,34 @@ def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter, config: p
             if name == "report":  # what a test counted, and a reader of the run should see
                 terminalreporter.write_line(value)
     terminalreporter.write_line(f"tests left out because they need root: {count}")
+
+
+@pytest.fixture(scope="session", autouse=True)
+def cheap_passwords() -> Iterator[None]:
+    """Let consoles in this process hash with next to no memory: almost every test logs in and few are about that."""
+
+    def hasher(**_cost: int) -> PasswordHasher:
+        return PasswordHasher(time_cost=1, memory_cost=64, parallelism=1)
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(passwords, "PasswordHasher", hasher)
+        yield
+
+
+@pytest.fixture(scope="session", autouse=True)
+def woken_servers() -> Iterator[None]:
+    """Let servers in this process stop at once: cheroot sees a stop as it wakes, which may take it a second."""
+    stop = ConnectionManager.stop
+
+    def touch_and_stop(connections: ConnectionManager) -> None:
+        connections._stop_requested = True
+        with contextlib.suppress(OSError):
+            socket.create_connection(connections.server.bind_addr[:2], 1).close()
+        stop(connections)
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(ConnectionManager, "stop", touch_and_stop)
+        yield
 
 
 @pytest.fixture(autouse=True)
@@ -104,7 +145,7 @@ def serve(tmp_path: Path) -> Iterator[Serve]:
             text=True,
         )
         output: list[str] = []
-        threading.Thread(target=lambda: output.extend(process.stdout or ()), daemon=True).start()
+        threading.Thread(target=note, args=(process, output), daemon=True).start()
 
         def address() -> list[str]:
             assert process.poll() is None, f"raa ended with {process.returncode}: {''.join(output)}"
@@ -124,5 +165,3 @@ def serve(tmp_path: Path) -> Iterator[Serve]:
             except subprocess.TimeoutExpired:
                 served.process.kill()
                 served.process.wait()
-        if served.process.stdout:
-            served.process.stdout.close()

@@ -5,13 +5,25 @@ from __future__ import annotations
 import re
 import signal
 import subprocess
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
+from raa.db.connection import Database
+from raa.db.history import History
 from raa.testing.console import wait_for
 
 FIXTURE_PLUGINS = Path(__file__).parent / "plugins"
+#: a configuration with the tests' plugins, to which directives can be added
+GLOBAL = f"[global]\nplugins.dirs = [{str(FIXTURE_PLUGINS)!r}]\n"
+
+
+def note(process: subprocess.Popen[str], output: list[str]) -> None:
+    """Keep what a process prints, to its end; nobody else may close what is being read."""
+    assert process.stdout
+    with process.stdout as lines:
+        output.extend(lines)
 
 
 @dataclass
@@ -37,6 +49,16 @@ class Served:
     def end(self, number: int = signal.SIGTERM, seconds: float = 20) -> int:
         self.process.send_signal(number)
         return self.process.wait(seconds)
+
+
+@contextmanager
+def history(state: Path) -> Iterator[History]:
+    """Read the ledger beside whoever writes it."""
+    database = Database(state / "ledger.db")
+    try:
+        yield History(database)
+    finally:
+        database.close()
 
 
 Serve = Callable[..., Served]

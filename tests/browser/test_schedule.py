@@ -63,6 +63,7 @@ def test_monday_and_thursday_at_half_past_two_is_previewed_saved_and_survives_a_
     if not script:
         page.get_by_role("button", name="Preview").click()
     expect(page.locator("#preview .sentence")).to_contain_text("Monday")
+    expect(page.locator("#preview .sentence")).to_contain_text("02:30")  # a preview of each field as it is filled in
     expect(page.locator("#preview .runs li")).to_have_count(5)
     assert runs(page) == monday_and_thursday(5)
     expect(page.locator("#stats")).to_contain_text("None planned")  # a preview stores nothing

@@ -2,17 +2,14 @@
 
 from __future__ import annotations
 
-import ctypes
-import ctypes.util
 from pathlib import Path
 
 import pytest
+from shadow import SHADOW, fits
 
 from raa.host.accounts import Chpasswd
 from raa.host.commands import Result
 from raa.rpath_error import InvalidInput, OperationFailed
-
-SHADOW = "root:*:19000:0:99999:7:::\nadmin:*:19000:0:99999:7:::\n"
 
 
 @pytest.fixture
@@ -22,16 +19,6 @@ def scratch(tmp_path: Path) -> Path:
     (tmp_path / "etc/passwd").write_text("root:x:0:0:root:/root:/bin/sh\nadmin:x:1:1::/:/bin/sh\n")
     (tmp_path / "etc/shadow").write_text(SHADOW)
     return tmp_path
-
-
-def fits(root: Path, user: str, password: str) -> bool:
-    """Ask libcrypt, not raa, whether a password fits what the shadow file says."""
-    stored = next(
-        line.split(":")[1] for line in (root / "etc/shadow").read_text().splitlines() if line.startswith(user + ":")
-    )
-    crypt = ctypes.CDLL(ctypes.util.find_library("crypt")).crypt
-    crypt.restype = ctypes.c_char_p
-    return crypt(password.encode(), stored.encode()) == stored.encode()
 
 
 class Recorder:

@@ -11,6 +11,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
+import hostile
 import pytest
 from doors import add_user, basic, logged_in
 
@@ -19,9 +20,6 @@ from raa.constants import UNFINISHED
 from raa.rpath_error import DeadlineExceeded
 from raa.testing.client import Client, Reply
 from raa.testing.console import PASSWORD, running_console, wait_for
-
-sys.path.append(str(Path(__file__).parents[1] / "unit" / "backup"))
-import hostile
 
 RESTORE, PREVIEW, UPLOAD = "/backup/Backup/restore", "/backup/Backup/preview", "/backup/Backup/upload"
 PAGE, INDEX = "/backup/Backup/restorePage", "/backup/Backup/index"

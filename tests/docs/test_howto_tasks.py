@@ -12,6 +12,8 @@ from pathlib import Path
 
 import pytest
 from reading import DOCS, Call, alike, blocks, calls, prose
+from shadow import SHADOW, fits
+from smtp_sink import running_sink
 from support_apt import AptRoot
 
 from raa.app import App
@@ -19,10 +21,6 @@ from raa.host.packages import Apt
 from raa.lib.passwordpolicy import MINIMUM
 from raa.testing.client import Client
 from raa.testing.console import PASSWORD, running_console, wait_for
-
-sys.path.insert(0, str(Path(__file__).parents[1] / "contract"))
-from smtp_sink import running_sink
-from test_host_accounts import SHADOW, fits
 
 HOWTO = DOCS / "how-to"
 RAA = ".venv/bin/raa"

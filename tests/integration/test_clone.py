@@ -13,6 +13,7 @@ import urllib.request
 from pathlib import Path
 
 import pytest
+from serving import note
 
 from raa.testing.client import Client
 from raa.testing.console import make_state, wait_for
@@ -35,7 +36,7 @@ def started(argv: list[str], cwd: Path, port: int) -> tuple[subprocess.Popen[str
         argv, cwd=cwd, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, start_new_session=True, env=clean
     )
     output: list[str] = []
-    threading.Thread(target=lambda: output.extend(process.stdout or ()), daemon=True).start()
+    threading.Thread(target=note, args=(process, output), daemon=True).start()
 
     def answers() -> bool:
         assert process.poll() is None, "".join(output)
@@ -54,10 +55,7 @@ def started(argv: list[str], cwd: Path, port: int) -> tuple[subprocess.Popen[str
 
 def end(process: subprocess.Popen[str]) -> int:
     os.killpg(process.pid, signal.SIGTERM)
-    code = process.wait(30)
-    if process.stdout:
-        process.stdout.close()
-    return code
+    return process.wait(30)
 
 
 @pytest.fixture(scope="module")

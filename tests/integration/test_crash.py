@@ -5,35 +5,21 @@ from __future__ import annotations
 import os
 import signal
 import subprocess
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 import pytest
 from orders import gone, number_in
-from serving import FIXTURE_PLUGINS, Serve, Served
+from serving import GLOBAL, Serve, Served, history
 
 from raa.constants import UNFINISHED
-from raa.db.connection import Database
-from raa.db.history import History
 from raa.protocols import Values
 from raa.service import kernel
 from raa.testing.client import Client
 from raa.testing.console import wait_for
 
 pytestmark = pytest.mark.slow
-GLOBAL = f"[global]\nplugins.dirs = [{str(FIXTURE_PLUGINS)!r}]\n"
-
-
-@contextmanager
-def history(state: Path) -> Iterator[History]:
-    """Read the ledger beside whoever writes it."""
-    database = Database(state / "ledger.db")
-    try:
-        yield History(database)
-    finally:
-        database.close()
 
 
 def status(served: Served, exec_id: int) -> Values:

@@ -6,18 +6,14 @@ import os
 import random
 import signal
 from collections import Counter
-from collections.abc import Iterator
-from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
 import pytest
 from orders import TOY, call, ended, rule, run, running_service, states
-from serving import FIXTURE_PLUGINS, Serve, Served
+from serving import GLOBAL, Serve, Served, history
 
 from raa.constants import UNFINISHED
-from raa.db.connection import Database
-from raa.db.history import History
 from raa.protocols import Order, Values
 from raa.service import cgroup, kernel
 from raa.service.engine import Engine
@@ -25,17 +21,7 @@ from raa.testing.client import Client
 from raa.testing.console import wait_for
 
 pytestmark = pytest.mark.slow
-GLOBAL = f"[global]\nplugins.dirs = [{str(FIXTURE_PLUGINS)!r}]\n"
 LOST = {"console": "interrupted", "spawner": "failed", "worker": "failed"}
-
-
-@contextmanager
-def history(state: Path) -> Iterator[History]:
-    database = Database(state / "ledger.db")
-    try:
-        yield History(database)
-    finally:
-        database.close()
 
 
 def statuses(served: Served, exec_ids: list[int]) -> list[Values]:

@@ -83,6 +83,21 @@ MUTANTS: dict[str, list[tuple[str, str, str]]] = {
 }
 
 
+#: the first seed that notices each; another may be, once the simulator draws other things
+NOTICED = {
+    "a claim that is not atomic": 1,
+    "next due advanced outside the transaction": 1,
+    "catching up is off by one": 10,
+    "a gap judged by local time": 29,
+    "sync left out": 3,
+    "the ledger's row after the effect": 1,
+    "a further attempt counted as a new occurrence": 1,
+    "a further attempt without an id of its own": 1,
+    "a time limit by the wall clock": 24,
+    "merged without a word": 2,
+}
+
+
 def apply(root: Path, name: str) -> None:
     """Change the copy of raa below `root`; raises AssertionError where a text is not there any more."""
     for file, old, new in MUTANTS[name]:

@@ -6,6 +6,7 @@ import threading
 from datetime import timedelta
 
 import pytest
+from argon2 import PasswordHasher
 
 from raa.db.connection import Database
 from raa.lib.passwordpolicy import MAXIMUM, MINIMUM
@@ -169,6 +170,15 @@ def test_when_too_many_hash_at_once_the_rest_is_told_to_come_again(accounts):
 
     assert caught.value.retry_after > 0
     assert passwords.verify(passwords.hash(GOOD), GOOD)
+
+
+def test_shipped_hashes_cost_what_the_decision_says(monkeypatch):
+    monkeypatch.setattr("raa.service.passwords.PasswordHasher", PasswordHasher)  # the tests' own is cheap
+
+    hashed = Passwords().hash(GOOD)
+
+    assert hashed.startswith("$argon2id$v=19$m=47104,t=1,p=1$")
+    assert Passwords().verify(hashed, GOOD)
 
 
 # -- the brake

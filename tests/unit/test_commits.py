@@ -218,7 +218,7 @@ def test_who_is_interrupted_while_waiting_holds_up_nobody(numbers) -> None:
     first = threading.Thread(target=lambda: numbers.run(lambda session: go.wait(10)))
     first.start()
     wait_for(lambda: not numbers._commits._queue, 10, "the first commit")
-    timer = threading.Timer(0.2, signal.raise_signal, [signal.SIGUSR1])
+    timer = threading.Timer(0.2, signal.pthread_kill, [threading.main_thread().ident, signal.SIGUSR1])
 
     def interrupt(*_args: object) -> None:
         raise KeyboardInterrupt

@@ -19,7 +19,8 @@ from raa.db.schedule import (
     ScheduleWeekly,
     freeze,
 )
-from raa.lib.scheduleform import classic, expressible, parse, values
+from raa.lib.classicschedule import classic
+from raa.lib.scheduleform import expressible, parse, values
 from raa.planning.occurrences import next_after, upcoming
 from raa.planning.words import words
 from raa.rpath_error import InvalidInput

@@ -1,32 +1,28 @@
 """The archive writer: a gzip-compressed tar that any `tar` unpacks and that carries its own list of digests."""
 
 # Names are any bytes and every step has a descriptor: plain strings, not Path objects.
-# ruff: noqa: PTH100, PTH108, PTH115, PTH118, PTH120
+# ruff: noqa: PTH100, PTH115, PTH118
 
 from __future__ import annotations
 
-import grp
 import hashlib
 import os
-import pwd
 import re
 import stat
 import tarfile
-import zlib
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from contextlib import suppress
 from dataclasses import dataclass, field
-from functools import lru_cache
 
 from raa.rpath_error import InvalidInput, OperationFailed
 from raaplugins.backup.srv import manifest
 from raaplugins.backup.srv.gunzip import CHUNK
+from raaplugins.backup.srv.headers import header, member_of
 from raaplugins.backup.srv.reader import DEPTH
 from raaplugins.backup.srv.selection import Entry, sentence
-from raaplugins.backup.srv.store import shown, trouble
+from raaplugins.backup.srv.sink import Sink
+from raaplugins.backup.srv.store import shown
 from raaplugins.backup.srv.verify import verify
 
-LEVEL = 6
 _TOKEN = re.compile(r"[A-Za-z0-9_+-]{1,64}")
 _OPEN = os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_NOCTTY | os.O_CLOEXEC
 
@@ -69,9 +65,9 @@ def write_archive(
     if flawed := [name for name in metadata if not name or "=" in name or "\n" in name]:
         raise InvalidInput(f"A metadata name is not empty and holds neither = nor a line break: {flawed[0]!r}.")
     path = os.path.join(os.path.abspath(destination_dir), f".{final_name}.{token}.part")
-    sink: _Sink | None = None
+    sink: Sink | None = None
     try:
-        sink = _Sink(path)
+        sink = Sink(path)
         writer = _Writer(sink, progress)
         about = manifest.metadata_text(metadata)
         writer.text(manifest.METADATA, about)
@@ -99,58 +95,9 @@ def write_archive(
             sink.close()
 
 
-class _Sink:
-    """The temporary file: takes plain bytes, compresses, counts and digests what reaches the disk."""
-
-    def __init__(self, path: str) -> None:
-        self.digest = hashlib.sha256()
-        self._path = path
-        self._folder = os.path.dirname(path)
-        self._written = 0
-        self._pack = zlib.compressobj(LEVEL, zlib.DEFLATED, wbits=31)
-        try:
-            self._fd = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW | os.O_CLOEXEC, 0o600)
-        except OSError as error:
-            raise trouble(error, self._folder) from error
-        found = os.fstat(self._fd)
-        self.identity = found.st_dev, found.st_ino
-
-    def write(self, data: bytes) -> None:
-        self._store(self._pack.compress(data))
-
-    def finish(self) -> None:
-        self._store(self._pack.flush())
-        try:
-            os.fsync(self._fd)
-        except OSError as error:
-            raise trouble(error, self._folder, self._written) from error
-        # the proof is to read the disk, not this machine's memory of it; where that cannot be asked for, so be it
-        with suppress(OSError):
-            os.posix_fadvise(self._fd, 0, 0, os.POSIX_FADV_DONTNEED)
-
-    def discard(self) -> None:
-        # the failure that led here is the one to report; the next clean-up takes what stays
-        with suppress(OSError):
-            os.unlink(self._path)
-
-    def close(self) -> None:
-        os.close(self._fd)
-
-    def _store(self, data: bytes) -> None:
-        self.digest.update(data)
-        left = memoryview(data)
-        try:
-            while left:
-                done = os.write(self._fd, left)
-                self._written += done
-                left = left[done:]
-        except OSError as error:
-            raise trouble(error, self._folder, self._written) from error
-
-
 @dataclass(slots=True)
 class _Writer:
-    sink: _Sink
+    sink: Sink
     progress: Progress
     stored: int = 0
     problems: list[tuple[str, str]] = field(default_factory=list)
@@ -163,7 +110,7 @@ class _Writer:
         member.size = len(data)
         member.mode = 0o600
         member.uname = member.gname = "root"
-        self.sink.write(_header(member, 0) + data + bytes(-len(data) % tarfile.BLOCKSIZE))
+        self.sink.write(header(member, 0) + data + bytes(-len(data) % tarfile.BLOCKSIZE))
 
     def list_contents(self, remarks: Iterable[str]) -> None:
         comments = b"".join(b"# " + manifest.escape(os.fsencode(remark)) + b"\n" for remark in remarks)
@@ -199,24 +146,24 @@ class _Writer:
 
     def _store(self, entry: Entry, name: str, found: os.stat_result, fd: int, target: str) -> None:
         identity = found.st_dev, found.st_ino
-        member = _member(name, found if entry.source == entry.path else _live(entry, found))
+        member = member_of(name, found if entry.source == entry.path else _live(entry, found))
         if stat.S_ISLNK(found.st_mode):
             member.type, member.linkname = tarfile.SYMTYPE, target
-            self.sink.write(_header(member, found.st_mtime_ns))
+            self.sink.write(header(member, found.st_mtime_ns))
         elif stat.S_ISDIR(found.st_mode):
             member.type = tarfile.DIRTYPE
-            self.sink.write(_header(member, found.st_mtime_ns))
+            self.sink.write(header(member, found.st_mtime_ns))
         elif not stat.S_ISREG(found.st_mode) or fd < 0:
             self._problem(entry, "something else has taken its place that is not a file, a folder or a link")
         elif identity == self.sink.identity:
             return  # the archive does not hold itself
         elif (known := self._linked.get(identity)) and _same(known[0], identity):
             member.type, member.linkname = tarfile.LNKTYPE, known[1]
-            self.sink.write(_header(member, found.st_mtime_ns))
+            self.sink.write(header(member, found.st_mtime_ns))
             self._list(name, known[2])
         else:
             member.size = found.st_size
-            self.sink.write(_header(member, found.st_mtime_ns))
+            self.sink.write(header(member, found.st_mtime_ns))
             digest = self._content(entry, fd, found)
             self._list(name, digest)
             if found.st_nlink > 1:
@@ -280,42 +227,3 @@ def _same(path: str, identity: tuple[int, int]) -> bool:
     except OSError:
         return False
     return (found.st_dev, found.st_ino) == identity
-
-
-def _member(name: str, found: os.stat_result) -> tarfile.TarInfo:
-    member = tarfile.TarInfo(name)
-    member.mode = stat.S_IMODE(found.st_mode)
-    member.uid, member.gid = found.st_uid, found.st_gid
-    member.uname, member.gname = _user(found.st_uid), _group(found.st_gid)
-    return member
-
-
-def _header(member: tarfile.TarInfo, mtime_ns: int) -> bytes:
-    # Names go into GNU headers, as the bytes they are: in pax they would be declared UTF-8, which they need not be, and
-    # tar answers the declaration that they are not with a warning. Only the fraction of a second needs pax.
-    member.mtime = mtime_ns // 10**9
-    header = member.tobuf(tarfile.GNU_FORMAT, "utf-8", "surrogateescape")
-    seconds, fraction = divmod(abs(mtime_ns), 10**9)
-    if not fraction:
-        return header
-    record = f" mtime={'-' if mtime_ns < 0 else ''}{seconds}.{fraction:09}\n"
-    size = len(record) + 2  # the record's own length is part of it, here always of two digits
-    extra = tarfile.TarInfo("././@PaxHeader")
-    extra.type, extra.size = tarfile.XHDTYPE, size
-    return extra.tobuf(tarfile.USTAR_FORMAT) + f"{size}{record}".encode().ljust(tarfile.BLOCKSIZE, b"\0") + header
-
-
-@lru_cache(maxsize=256)
-def _user(uid: int) -> str:
-    try:
-        return pwd.getpwuid(uid).pw_name
-    except KeyError:
-        return ""
-
-
-@lru_cache(maxsize=256)
-def _group(gid: int) -> str:
-    try:
-        return grp.getgrgid(gid).gr_name
-    except KeyError:
-        return ""

@@ -7,7 +7,7 @@ from urllib.parse import urlencode
 
 import raa.web
 from raa.authorization import LocalhostOnly
-from raa.lib import scheduleform
+from raa.lib import classicschedule, scheduleform
 from raa.lib.schedulepreview import form_preview, sentence
 from raa.modules.raawebplugin import rAAWebPlugin
 from raaplugins.backup.web import restoreview, view
@@ -53,7 +53,7 @@ class Backup(rAAWebPlugin):
     def prefsSave(self, enabled, checkFreq, timeHour, timeDay, timeDayMonth, timeMinute=0, days=""):
         """Set the schedule in the classic form."""
         return self._replace(
-            scheduleform.classic(
+            classicschedule.classic(
                 enabled, checkFreq, timeHour, timeDay, timeDayMonth, timeMinute, days, now=self.now(), zone=self.zone
             )
         )

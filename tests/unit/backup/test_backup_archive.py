@@ -17,6 +17,7 @@ import pytest
 
 from raa.rpath_error import InvalidInput, OperationFailed
 from raaplugins.backup.srv.archive import Result, shown, write_archive
+from raaplugins.backup.srv.headers import header
 from raaplugins.backup.srv.manifest import parse_metadata
 from raaplugins.backup.srv.selection import Entry, select
 from raaplugins.backup.srv.verify import verify
@@ -333,12 +334,10 @@ def test_the_archive_does_not_hold_itself_and_guards_its_own_names(tmp_path: Pat
 
 
 def test_a_file_over_8_gib_fits_the_format() -> None:
-    from raaplugins.backup.srv.archive import _header
-
     member = tarfile.TarInfo("big")
     member.size = 20 * 2**30
 
-    back = tarfile.TarInfo.frombuf(_header(member, 0), "utf-8", "surrogateescape")
+    back = tarfile.TarInfo.frombuf(header(member, 0), "utf-8", "surrogateescape")
 
     assert back.size == 20 * 2**30
 

@@ -466,7 +466,7 @@ def test_no_room_is_said_before_anything_is_written(root: Path, shelf: tuple[Pat
 
 SMALL_DISK = """
 import os, sys
-sys.path.insert(0, {tests!r})
+sys.path[:0] = {tests!r}
 from pathlib import Path
 from test_restore_tree import restored
 from raaplugins.backup.srv import restore as module
@@ -484,9 +484,10 @@ def test_a_disk_that_fills_up_leaves_nothing(tmp_path: Path, root: Path) -> None
     tree.mkdir()
     for n in range(4):
         (tree / f"f{n}").write_bytes(random.Random(n).randbytes(1_000_000))
-    code = tmp_path / "code.py"
+    code, here = tmp_path / "code.py", Path(__file__).parent
+    tests = [str(here), str(here.parents[1])]
     archive = str(packed(tmp_path, tree))
-    code.write_text(SMALL_DISK.format(tests=str(Path(__file__).parent), archive=archive, root=str(root)))
+    code.write_text(SMALL_DISK.format(tests=tests, archive=archive, root=str(root)))
 
     done = subprocess.run(
         ["unshare", "-Ur", "-m", "sh", "-c", f"mount -t tmpfs -o size=3m - {root} && {sys.executable} {code}"],

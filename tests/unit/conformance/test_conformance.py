@@ -119,13 +119,13 @@ WRONG = {
 def test_every_oracle_notices_wrong_arithmetic(name: str, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(occurrences, name, WRONG[name])
 
-    report = compared("wrong", 600)
+    report = compared("wrong", 300)
 
     assert set(report.differences) == {"dateutil", "cronsim", "systemd"}, report
 
 
 def test_every_oracle_notices_that_after_means_later() -> None:
-    report = compared("not later", 600, first_from)
+    report = compared("not later", 300, first_from)
 
     assert set(report.differences) == {"dateutil", "cronsim", "systemd"}, report
 

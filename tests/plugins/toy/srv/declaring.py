@@ -16,7 +16,7 @@ class Declaring(rAASrvPlugin):
         return os.getpid()
 
     def alone(self, schedId, execId):
-        return os.getpid()
+        return self.pid(schedId, execId)
 
     alone.isolation = "fresh"
     alone.resource = ""

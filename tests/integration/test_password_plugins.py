@@ -8,7 +8,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from test_host_accounts import SHADOW, fits
+from shadow import SHADOW, fits
 
 from raa.app import App
 from raa.testing.client import Client

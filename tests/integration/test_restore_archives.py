@@ -33,7 +33,7 @@ def judged(work: Path, cases: Iterable[Case], how: str = "raa") -> dict[str, dic
     (work / "disk").mkdir(exist_ok=True)
     for case in cases:
         (work / "archives" / case.name).write_bytes(case.data)
-    script = Path(__file__).with_name("sandbox.py")
+    script = Path(__file__).parents[1] / "sandbox.py"
     command = INSIDE.format(work=work, python=sys.executable, script=script, how=how)
     done = subprocess.run(
         ["unshare", "-Ur", "-m", "sh", "-c", command], capture_output=True, text=True, timeout=600, check=False,
