@@ -1,4 +1,4 @@
-"""A template's events into a Python module: a generator function for the body, each `py:def` and each `py:match`."""
+"""A template's events into steps, for the body, each `py:def` and each `py:match`."""
 
 from __future__ import annotations
 
@@ -8,17 +8,19 @@ import io
 import re
 import tokenize
 from collections.abc import Iterator, Mapping
-from typing import Any
+from types import CodeType
+from typing import Any, NamedTuple
 
 from genshi.core import COMMENT, END, END_NS, PI, START, START_NS, TEXT, Attrs, QName
 
-from raa.kid.assembly import Assembly, Code, Compiled
+from raa.kid import steps
 from raa.kid.content import SPECIAL
 from raa.kid.errors import TemplateSyntaxError
 from raa.kid.interpolate import interpolate
 from raa.kid.namespace import KID
 from raa.kid.parse import CODE, Event, line_at, parse
-from raa.kid.python import REFUSALS, block, expression, is_expression, on_line, quoted, statement
+from raa.kid.python import REFUSALS, block, code, expression, inside, is_expression, parsed
+from raa.kid.steps import Parts, Steps
 
 DIRECTIVES = (
     "extends", "layout", "def", "slot", "match", "for", "if", "replace", "strip", "omit", "attrs", "content",
@@ -26,8 +28,14 @@ DIRECTIVES = (
 _SIGNATURE = re.compile(r"\s*([A-Za-z_]\w*)\s*(?:\((.*)\))?\s*", re.DOTALL)
 _KEYWORD = re.compile(r"([A-Za-z_][\w.:-]*)\s*$")
 
-#: an element's directives: value and line
-Own = dict[str, tuple[str, int]]
+
+class Named(NamedTuple):
+    """What `py:extends` or `py:layout` names: a text, the expression that it is, and what errors tell of it."""
+
+    text: str
+    code: CodeType | None
+    told: str
+    line: int
 
 
 @functools.lru_cache(500)
@@ -35,186 +43,170 @@ def compiled(
     source: str | bytes, path: str, encoding: str | None = None, entities: tuple[tuple[str, str], ...] | None = None
 ) -> Compiled:
     """Compile a template, once for each content and path; raises `TemplateSyntaxError`."""
-    events = parse(source, path, encoding=encoding, entities=None if entities is None else dict(entities))
-    compiler, outside = _Compiler(path), Code()
-    return compiler.finished(compiler.content(iter(events), "content", {}, outside), outside)
+    return Compiled(parse(source, path, encoding=encoding, entities=None if entities is None else dict(entities)), path)
 
 
-class _Compiler(Assembly):
-    def values(self, text: str, lines: list[tuple[int, int]]) -> list[Any]:
-        """Return the plain parts and parsed expressions of a text."""
-        return [
-            part if isinstance(part, str) else expression(part[0], self.path, line_at(lines, part[1]))
-            for part in interpolate(text, is_expression)
-        ]
+class Compiled:
+    """A template: what its module runs, and what its class is made of."""
+
+    def __init__(self, events: list[Event], path: str) -> None:
+        self.path = path
+        #: code that makes a function which returns its arguments, and steps
+        self.defs: dict[str, tuple[CodeType, Steps]] = {}
+        #: conditions and steps
+        self.rules: list[tuple[CodeType, Steps]] = []
+        self.named: dict[str, list[Named]] = {"extends": [], "layout": []}
+        self.outside: list[ast.stmt] = []
+        self.body = self._content(iter(events), "", {}, root=True)
+        self.code = code(ast.Module([*self.outside, *ast.parse("_kid_assemble()").body], []), path)
 
     # -- nodes
 
-    def content(
-        self, events: Iterator[Event], context: str, scope: Mapping[str, str], outside: Code | None = None
-    ) -> Code:
-        """Compile what an element holds, up to its end, or a whole document, whose own code goes to `outside`.
+    def _content(self, events: Iterator[Event], context: str, scope: Mapping[str, str], *, root: bool = False) -> Steps:
+        """Compile what an element holds, up to its end, or a whole document.
 
-        `context` names the function of `raa.kid.content` that makes events of values here; `scope` are namespaces.
+        `context` is `script` or `style` where text is theirs; `scope` are prefixes and namespaces.
         """
-        code: Code = []
-        declared: list[Event] = []
+        found: Steps = []
+        spaces: dict[str, str] = {}
         for kind, data, (_, line, detail) in events:
             place = (self.path, line, -1)
             if kind is END:
                 break
             if kind is START_NS:
-                declared.append((kind, data, place))
+                spaces[data[0]] = data[1]
             elif kind is START:
-                code += self.element(data, line, detail, events, context, scope, declared, outside is not None)
-                declared = []
+                pairs = [(key, value, at) for (key, value), at in zip(data[1], detail, strict=True)]
+                found += self._element(data[0], pairs, spaces, place, events, context, {**scope, **spaces}, root)
+                spaces = {}
             elif kind is PI and data[0] in CODE:
-                (code if outside is None else outside).extend(block(data[1], self.path, line))
+                statements = block(data[1], self.path, line)
+                if root:
+                    self.outside += statements
+                else:
+                    found.append(steps.executed(code(inside(statements), self.path), line))
             elif kind is TEXT:
-                for part in self.values(data, detail):
-                    code.append((kind, part, place) if isinstance(part, str) else self.value(part, context))
+                parts = self._parts(data, detail)
+                found += [(kind, p, place) if isinstance(p, str) else steps.shown(p, context) for p in parts]
             elif kind is COMMENT:
-                code += self.comment(data, line, context)
+                found += self._comment(data, place, context)
             elif kind is not END_NS:
-                code.append((kind, data, place))
-        return code
+                found.append((kind, data, place))
+        return found
 
-    def value(self, tree: ast.expr, context: str) -> ast.stmt:
-        return on_line(quoted(f"yield from _kid.{context}(VALUE)", VALUE=tree), tree.lineno)  # type: ignore[no-any-return]
+    def _parts(self, text: str, lines: list[tuple[int, int]]) -> Parts:
+        return [
+            part if isinstance(part, str) else expression(part[0], self.path, line_at(lines, part[1]))
+            for part in interpolate(text, is_expression)
+        ]
 
-    def comment(self, data: str, line: int, context: str) -> Code:
+    def _comment(self, data: str, place: Any, context: str) -> Steps:
         """Drop `<!--! -->`, interpolate what is code in a comment's clothes: `<!--[if` and `//-->`."""
         text = data.strip()
         if text.startswith("!"):
             return []
-        parts: list[Any] = [data]
-        if text.startswith(("[", "<![")) or text.endswith("//"):
-            rows = re.finditer("^", data, re.MULTILINE)
-            parts = self.values(data, [(row.start(), line + n) for n, row in enumerate(rows)])
-        place = (self.path, line, -1)
-        if all(isinstance(part, str) for part in parts):
-            return [(COMMENT, "".join(parts), place)]
-        if context in SPECIAL:  # that a script stands in a comment makes no difference to a browser
-            parts = [
-                part if isinstance(part, str) else quoted(f"_kid.text_of({context!r}, VALUE)", VALUE=part).value
-                for part in parts
-            ]
-        event = f"(_kid.COMMENT, _kid.comment(*TREES), {self.constant(place)})"
-        trees = ast.List([_tree([part]) for part in parts], ast.Load())
-        return [on_line(quoted(f"yield {event}", TREES=trees), line)]
+        if not text.startswith(("[", "<![")) and not text.endswith("//"):
+            return [(COMMENT, data, place)]
+        rows = re.finditer("^", data, re.MULTILINE)
+        return [
+            steps.commented(
+                self._parts(data, [(row.start(), place[1] + n) for n, row in enumerate(rows)]), context, place
+            )
+        ]
 
-    def element(
-        self, data: Any, line: int, lines: list[int], events: Iterator[Event], context: str, scope: Mapping[str, str],
-        declared: list[Event], root: bool,
-    ) -> Code:  # fmt: skip
-        """Compile an element with its directives, from the innermost out."""
-        name, attrs = data
-        scope = {**scope, **dict(pair for _, pair, _ in declared)}
-        plain, own = [], Own()
-        for (key, value), place in zip(attrs, lines, strict=True):
-            if key.namespace == KID:
-                own[key.localname] = value, place
-                self.known(key.localname, value, place, root)
-            else:
-                plain.append((key, value, place))
-        spaces = [event for event in declared if event[1][1] != KID]
-        code = self.tag(name, plain, own, line, events, context, scope, spaces)
-        for word in ("if", "for"):
-            if word in own:
-                text, place = own[word]
-                around = statement(f"{word} {text}", self.path, place)
-                around.body = self.joined(code) or [on_line(ast.Pass(), place)]
-                code = [around]
+    def _element(
+        self, name: QName, pairs: list[tuple[QName, str, int]], spaces: Mapping[str, str], place: Any,
+        events: Iterator[Event], context: str, scope: Mapping[str, str], root: bool,
+    ) -> Steps:  # fmt: skip
+        """Compile an element with its directives, from the innermost out; `spaces` are the namespaces it declares."""
+        own = {key.localname: (value, line) for key, value, line in pairs if key.namespace == KID}
+        for word, (text, line) in own.items():
+            self._take(word, text, line, root)
+        strip, value = own.get("strip", own.get("omit")), own.get("replace", own.get("content"))
+        bare = "replace" in own or (strip is not None and not strip[0].strip())
+        local = name.localname.lower()
+        within = local if local in SPECIAL and not bare else context
+        if value is None:
+            found = self._content(events, within, scope)
+        else:
+            _skip(events)
+            found = [steps.shown(self._expression(*value), within)] if value[0].strip() else []
+        if not bare:
+            plain = [pair for pair in pairs if pair[0].namespace != KID]
+            declared = [(START_NS, pair, place) for pair in spaces.items() if pair[1] != KID]
+            ends = [(END_NS, pair[0], place) for _, pair, _ in reversed(declared)]
+            whole = [
+                *declared,
+                self._start(name, plain, own.get("attrs"), place, scope),
+                *found,
+                (END, name, place),
+                *ends,
+            ]
+            found = [steps.chosen(strip[1], self._expression(*strip), found, whole)] if strip else whole
+        if "if" in own:
+            found = [steps.chosen(own["if"][1], self._expression(*own["if"]), found, [])]
+        if "for" in own:
+            found = [self._loop(*own["for"], found)]
         if "match" in own:
-            test, place = own["match"]
-            number = len(self.rules)
-            self.rules.append(f"(_kid_test_{number}, _kid_rule_{number})")
-            self.function(f"def _kid_rule_{number}(self, item, apply): pass", code, place)
-            self.lookup(f"def _kid_test_{number}(self, item): pass", test, place)
-            code = []
+            self.rules.append((self._expression(*own["match"]), found))
+            found = []
         for word in ("def", "slot"):
             if word in own:
-                called = self.definition(*own[word], code)
-                code = [on_line(quoted(f"yield from _kid.content(self.{called}())"), line)] if word == "slot" else []
-        return code
+                called = self._definition(*own[word], found)
+                found = [steps.shown(self._expression(f"self.{called}()", place[1]), "")] if word == "slot" else []
+        return found
 
-    def known(self, word: str, text: str, line: int, root: bool) -> None:
+    def _expression(self, text: str, line: int) -> CodeType:
+        return expression(text, self.path, line)
+
+    def _take(self, word: str, text: str, line: int, root: bool) -> None:
         """Refuse what is no directive; take up those of the whole template."""
         if word not in DIRECTIVES:
             known = ", py:".join(DIRECTIVES)
             raise TemplateSyntaxError(f"there is no py:{word}; there are py:{known}", self.path, line)
-        if word in ("extends", "layout") and not root:
-            raise TemplateSyntaxError(f"py:{word} belongs on the outermost element", self.path, line)
-        if word == "extends":
-            self.line = line
-            for part in map(str.strip, text.split(",")):
-                value = f"lambda: ({part})" if is_expression(part) else "None"
-                self.bases += f"_kid.base(_kid_scope, {part!r}, {value}, {f'extends={text!r}'!r}), "
-        elif word == "layout":
-            self.layout = repr(text)
-            if is_expression(text):
-                self.lookup("def _kid_layout(self): pass", text, line)
-                self.layout += ", _kid_layout"
+        if word in self.named:
+            if not root:
+                raise TemplateSyntaxError(f"py:{word} belongs on the outermost element", self.path, line)
+            for part in text.split(",") if word == "extends" else [text]:
+                value = self._expression(part, line) if is_expression(part) else None
+                self.named[word].append(Named(part.strip(), value, f"{word}={text!r}", line))
 
-    def definition(self, text: str, line: int, code: Code) -> str:
-        found = _SIGNATURE.fullmatch(text)
-        if not found:
+    def _loop(self, text: str, line: int, found: Steps) -> steps.Step:
+        head = parsed(f"for {text}: pass", self.path, line)
+        if len(head) != 1 or not isinstance(head[0], ast.For) or len(head[0].body) != 1 or head[0].orelse:
+            raise TemplateSyntaxError(f"py:for takes target in values, not {text}", self.path, line)
+        name, values = "_kid_item", code(ast.Expression(head[0].iter), self.path)
+        if isinstance(head[0].target, ast.Name):
+            return steps.repeated(line, head[0].target.id, values, None, found)
+        item = ast.copy_location(ast.Assign([head[0].target], ast.Name(name, ast.Load())), head[0])
+        assign = code(ast.fix_missing_locations(ast.Module([item], [])), self.path)
+        return steps.repeated(line, name, values, assign, found)
+
+    def _definition(self, text: str, line: int, found: Steps) -> str:
+        signature = _SIGNATURE.fullmatch(text)
+        if not signature:
             raise TemplateSyntaxError(f"py:def takes name(arguments), not {text}", self.path, line)
-        arguments = f", {found[2]}" if (found[2] or "").strip() else ""
-        self.function(statement(f"def _kid_def_{found[1]}(self{arguments})", self.path, line), code, line)
-        self.defs.append(f"{found[1]!r}: _kid_def_{found[1]}")
-        return found[1]
+        name = signature[1]
+        bind = parsed(f"def {name}({signature[2] or ''}): return locals()", self.path, line)
+        self.defs[name] = code(ast.Module(bind, []), self.path), found
+        return name
 
-    def tag(
-        self, name: QName, attrs: list[tuple[str, str, int]], own: Own, line: int, events: Iterator[Event],
-        context: str, scope: Mapping[str, str], spaces: list[Event],
-    ) -> Code:  # fmt: skip
-        """Compile start, content and end of an element, as far as `py:strip` leaves them."""
-        place = (self.path, line, -1)
-        strip, content = own.get("strip", own.get("omit")), own.get("replace", own.get("content"))
-        bare = "replace" in own or (strip is not None and not strip[0].strip())
-        local = name.localname.lower()
-        within = local if local in SPECIAL and not bare else context
-        if content is None:
-            inside = self.content(events, within, scope)
-        else:
-            _skip(events)
-            inside = [self.value(expression(content[0], self.path, content[1]), within)] if content[0].strip() else []
-        if bare:
-            return inside
-        ends: Code = [(END_NS, event[1][0], place) for event in reversed(spaces)]
-        start, end = [*spaces, self.start(name, attrs, own, line, scope)], [(END, name, place), *ends]
-        if not strip:
-            return [*start, *inside, *end]
-        kept = f"_kid_kept_{len(self.constants)}"
-        self.constants[kept] = None  # so that another one has another name
-        test = quoted(f"{kept} = not STRIP", STRIP=expression(strip[0], self.path, strip[1]))
-        open_, close = quoted(f"if {kept}: pass"), quoted(f"if {kept}: pass")
-        open_.body, close.body = self.joined(start), self.joined(end)
-        return [on_line(test, strip[1]), on_line(open_, line), *inside, on_line(close, line)]
+    def _start(
+        self, name: QName, attrs: list[tuple[QName, str, int]], more: tuple[str, int] | None, place: Any,
+        scope: Mapping[str, str],
+    ) -> Event | steps.Step:  # fmt: skip
+        found = [(key, self._parts(value, [(0, line)])) for key, value, line in attrs]
+        if more is None and all(isinstance(part, str) for _, parts in found for part in parts):
+            return START, (name, Attrs([(key, "".join(parts)) for key, parts in found])), place  # type: ignore[arg-type]
+        return steps.started(name, found, more and self._mapping(*more), scope, place)
 
-    def start(
-        self, name: QName, attrs: list[tuple[str, str, int]], own: Own, line: int, scope: Mapping[str, str]
-    ) -> ast.stmt | Event:
-        parsed = [(key, self.values(value, [(0, place)])) for key, value, place in attrs]
-        if "attrs" not in own and not any(isinstance(part, ast.expr) for _, parts in parsed for part in parts):
-            return START, (name, Attrs([(key, "".join(parts)) for key, parts in parsed])), (self.path, line, -1)
-        pairs = [quoted(f"({self.constant(key)}, VALUE)", VALUE=_tree(found)).value for key, found in parsed]
-        parts: dict[str, ast.expr] = {"PAIRS": ast.List(pairs, ast.Load())}
-        call = "_kid.attributes(*PAIRS)"
-        if "attrs" in own:
-            call = f"_kid.updated(PAIRS, MORE, {self.constant(dict(scope))})"
-            parts["MORE"] = self.mapping(*own["attrs"])
-        place = self.constant((self.path, line, -1))
-        return on_line(quoted(f"yield (_kid.START, ({self.constant(name)}, {call}), {place})", **parts), line)  # type: ignore[no-any-return]
-
-    def mapping(self, text: str, line: int) -> ast.expr:
-        """Parse `py:attrs`: a mapping or pairs, a mapping's inside, or keywords of any name: `class=x, xml:lang=y`."""
+    def _mapping(self, text: str, line: int) -> CodeType:
+        """Compile `py:attrs`: a mapping or pairs, a mapping's inside, or keywords of any name: `class=x, xml:lang=y`."""
         try:
-            return expression(text, self.path, line)
+            return self._expression(text, line)
         except TemplateSyntaxError as error:
             try:
-                return expression(f"{{{_keywords(text.strip())}}}", self.path, line)
+                return self._expression(f"{{{_keywords(text.strip())}}}", line)
             except (*REFUSALS, tokenize.TokenError):
                 what = f"py:attrs takes a dict, pairs or keywords, not {text}: {error.__cause__}"
                 raise TemplateSyntaxError(what, self.path, line) from error
@@ -226,12 +218,6 @@ def _skip(events: Iterator[Event]) -> None:
     while depth:
         kind = next(events)[0]
         depth += (kind is START) - (kind is END)
-
-
-def _tree(parts: list[Any]) -> ast.expr:
-    """Return one expression for parts of a text."""
-    trees = [ast.Constant(part) if isinstance(part, str) else part for part in parts]
-    return trees[0] if len(trees) == 1 else ast.Tuple(trees, ast.Load()) if trees else ast.Constant("")
 
 
 def _keywords(text: str) -> str:

@@ -12,11 +12,13 @@ from pathlib import Path
 from types import ModuleType
 from typing import Any
 
-from raa.kid import runtime
+from raa.kid import python
 from raa.kid.compiler import compiled
 from raa.kid.content import XML, ElementStream, tojson
 from raa.kid.element import Comment, Element, ProcessingInstruction, SubElement
-from raa.kid.errors import TemplateNotFound, locating
+from raa.kid.errors import TemplateNotFound, locate
+from raa.kid.steps import Return
+from raa.kid.template import assemble
 
 EXTENSION = ".kid"
 #: stands for the path of a template that is given as text
@@ -25,9 +27,8 @@ TEXT = "<template>"
 #: what a template finds in its module
 NAMES: dict[str, Any] = {
     "XML": XML, "tojson": tojson, "Element": Element, "SubElement": SubElement, "Comment": Comment,
-    "ProcessingInstruction": ProcessingInstruction, "ElementStream": ElementStream, "_kid": runtime,
+    "ProcessingInstruction": ProcessingInstruction, "ElementStream": ElementStream,
 }  # fmt: skip
-_PYTHON_2 = {"unicode": runtime.unicode, "basestring": str, "unichr": chr, "xrange": range, "long": int}
 
 
 class Loader:
@@ -100,17 +101,26 @@ class Loader:
     ) -> ModuleType:  # fmt: skip
         """Compile a template and run it as this module, which has `names` from the beginning."""
         path = path or TEXT
-        template = compiled(source, path, encoding, None if entities is None else tuple(sorted(entities.items())))
-        module.__file__ = path
+        made = compiled(source, path, encoding, None if entities is None else tuple(sorted(entities.items())))
         scope = module.__dict__
-        scope |= {**NAMES, **template.constants, "_kid_scope": scope, "_kid_loader": self, "layout_params": {}}
-        scope["__builtins__"] = {**vars(builtins), **_PYTHON_2, "__import__": self._import}
+        scope |= {
+            **NAMES,
+            "_kid_scope": scope,
+            "_kid_decode": python.decode,
+            "_kid_return": Return,
+            "layout_params": {},
+        }
+        scope |= {"_kid_assemble": partial(assemble, made, scope, self.load), "__file__": path}
+        scope["__builtins__"] = {**vars(builtins), **python.NAMES, "__import__": self._import}
         scope |= {"document": partial(self.document, beside=path), **(names or {})}
-        with locating():
+        try:
             if execute:
-                execute(module, template.code)
+                execute(module, made.code)
             else:
-                exec(template.code, scope)  # noqa: S102 - that is what a template is
+                exec(made.code, scope)  # noqa: S102 - that is what a template is
+        except Exception as error:
+            locate(error)
+            raise
         return module
 
     def document(self, file: str, encoding: str | None = None, *, beside: str = "") -> ElementStream:
