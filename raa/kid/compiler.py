@@ -7,35 +7,25 @@ import functools
 import io
 import re
 import tokenize
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from types import CodeType
-from typing import Any, NamedTuple
+from typing import Any
 
 from genshi.core import COMMENT, END, END_NS, PI, START, START_NS, TEXT, Attrs, QName
 
-from raa.kid import steps
-from raa.kid.content import SPECIAL
+from raa.kid.content import SPECIAL, attributes, comment, content, special, text_of
 from raa.kid.errors import TemplateSyntaxError
 from raa.kid.interpolate import interpolate
 from raa.kid.namespace import KID
 from raa.kid.parse import CODE, Event, line_at, parse
 from raa.kid.python import REFUSALS, block, code, expression, inside, is_expression, parsed
-from raa.kid.steps import Parts, Steps
+from raa.kid.steps import Frame, Parts, Step, Steps, run
 
 DIRECTIVES = (
     "extends", "layout", "def", "slot", "match", "for", "if", "replace", "strip", "omit", "attrs", "content",
 )  # fmt: skip
 _SIGNATURE = re.compile(r"\s*([A-Za-z_]\w*)\s*(?:\((.*)\))?\s*", re.DOTALL)
 _KEYWORD = re.compile(r"([A-Za-z_][\w.:-]*)\s*$")
-
-
-class Named(NamedTuple):
-    """What `py:extends` or `py:layout` names: a text, the expression that it is, and what errors tell of it."""
-
-    text: str
-    code: CodeType | None
-    told: str
-    line: int
 
 
 @functools.lru_cache(500)
@@ -55,44 +45,41 @@ class Compiled:
         self.defs: dict[str, tuple[CodeType, Steps]] = {}
         #: conditions and steps
         self.rules: list[tuple[CodeType, Steps]] = []
-        self.named: dict[str, list[Named]] = {"extends": [], "layout": []}
-        self.outside: list[ast.stmt] = []
+        #: what `py:extends` and `py:layout` name: text, the expression that it is, what errors tell of it, line
+        self.named: dict[str, list[tuple[str, CodeType | None, str, int]]] = {"extends": [], "layout": []}
+        self._outside: list[ast.stmt] = []
         self.body = self._content(iter(events), "", {}, root=True)
-        self.code = code(ast.Module([*self.outside, *ast.parse("_kid_assemble()").body], []), path)
-
-    # -- nodes
+        self.code = code(ast.Module([*self._outside, *ast.parse("_kid_assemble()").body], []), path)
 
     def _content(self, events: Iterator[Event], context: str, scope: Mapping[str, str], *, root: bool = False) -> Steps:
         """Compile what an element holds, up to its end, or a whole document.
 
         `context` is `script` or `style` where text is theirs; `scope` are prefixes and namespaces.
         """
-        found: Steps = []
+        steps: Steps = []
         spaces: dict[str, str] = {}
-        for kind, data, (_, line, detail) in events:
-            place = (self.path, line, -1)
+        for event in events:
+            kind, data, (_, line, detail) = event
             if kind is END:
                 break
             if kind is START_NS:
                 spaces[data[0]] = data[1]
             elif kind is START:
-                pairs = [(key, value, at) for (key, value), at in zip(data[1], detail, strict=True)]
-                found += self._element(data[0], pairs, spaces, place, events, context, {**scope, **spaces}, root)
+                steps += self._element(event, spaces, events, context, {**scope, **spaces}, root)
                 spaces = {}
+            elif kind is PI and data[0] in CODE and root:
+                self._outside += block(data[1], self.path, line)
             elif kind is PI and data[0] in CODE:
-                statements = block(data[1], self.path, line)
-                if root:
-                    self.outside += statements
-                else:
-                    found.append(steps.executed(code(inside(statements), self.path), line))
+                steps.append(_executed(line, code(inside(block(data[1], self.path, line)), self.path)))
             elif kind is TEXT:
                 parts = self._parts(data, detail)
-                found += [(kind, p, place) if isinstance(p, str) else steps.shown(p, context) for p in parts]
+                place = self.path, line, -1
+                steps += [(kind, part, place) if isinstance(part, str) else _shown(part, context) for part in parts]
             elif kind is COMMENT:
-                found += self._comment(data, place, context)
+                steps += self._comment(event, context)
             elif kind is not END_NS:
-                found.append((kind, data, place))
-        return found
+                steps.append(event)
+        return steps
 
     def _parts(self, text: str, lines: list[tuple[int, int]]) -> Parts:
         return [
@@ -100,37 +87,41 @@ class Compiled:
             for part in interpolate(text, is_expression)
         ]
 
-    def _comment(self, data: str, place: Any, context: str) -> Steps:
+    def _comment(self, event: Event, context: str) -> Steps:
         """Drop `<!--! -->`, interpolate what is code in a comment's clothes: `<!--[if` and `//-->`."""
+        _, data, place = event
         text = data.strip()
         if text.startswith("!"):
             return []
         if not text.startswith(("[", "<![")) and not text.endswith("//"):
-            return [(COMMENT, data, place)]
+            return [event]
         rows = re.finditer("^", data, re.MULTILINE)
-        return [
-            steps.commented(
-                self._parts(data, [(row.start(), place[1] + n) for n, row in enumerate(rows)]), context, place
-            )
-        ]
+        parts = self._parts(data, [(row.start(), place[1] + n) for n, row in enumerate(rows)])
+
+        def events(frame: Frame) -> Iterable[Event]:
+            texts = [part if isinstance(part, str) else text_of(eval(part, frame), context) for part in parts]
+            return ((COMMENT, comment(*texts), place),)
+
+        return [Step(place[1], events)]
 
     def _element(
-        self, name: QName, pairs: list[tuple[QName, str, int]], spaces: Mapping[str, str], place: Any,
-        events: Iterator[Event], context: str, scope: Mapping[str, str], root: bool,
+        self, start: Event, spaces: Mapping[str, str], events: Iterator[Event], context: str,
+        scope: Mapping[str, str], root: bool,
     ) -> Steps:  # fmt: skip
         """Compile an element with its directives, from the innermost out; `spaces` are the namespaces it declares."""
+        (name, attrs), place = start[1:]
+        pairs = [(key, value, line) for (key, value), line in zip(attrs, place[2], strict=True)]
         own = {key.localname: (value, line) for key, value, line in pairs if key.namespace == KID}
         for word, (text, line) in own.items():
             self._take(word, text, line, root)
         strip, value = own.get("strip", own.get("omit")), own.get("replace", own.get("content"))
         bare = "replace" in own or (strip is not None and not strip[0].strip())
-        local = name.localname.lower()
-        within = local if local in SPECIAL and not bare else context
+        within = name.localname.lower() if name.localname.lower() in SPECIAL and not bare else context
         if value is None:
-            found = self._content(events, within, scope)
+            steps = self._content(events, within, scope)
         else:
             _skip(events)
-            found = [steps.shown(self._expression(*value), within)] if value[0].strip() else []
+            steps = [_shown(self._expression(*value), within)] if value[0].strip() else []
         if not bare:
             plain = [pair for pair in pairs if pair[0].namespace != KID]
             declared = [(START_NS, pair, place) for pair in spaces.items() if pair[1] != KID]
@@ -138,23 +129,23 @@ class Compiled:
             whole = [
                 *declared,
                 self._start(name, plain, own.get("attrs"), place, scope),
-                *found,
+                *steps,
                 (END, name, place),
                 *ends,
             ]
-            found = [steps.chosen(strip[1], self._expression(*strip), found, whole)] if strip else whole
+            steps = [_chosen(strip[1], self._expression(*strip), steps, whole)] if strip else whole
         if "if" in own:
-            found = [steps.chosen(own["if"][1], self._expression(*own["if"]), found, [])]
+            steps = [_chosen(own["if"][1], self._expression(*own["if"]), steps, [])]
         if "for" in own:
-            found = [self._loop(*own["for"], found)]
+            steps = [self._loop(*own["for"], steps)]
         if "match" in own:
-            self.rules.append((self._expression(*own["match"]), found))
-            found = []
+            self.rules.append((self._expression(*own["match"]), steps))
+            steps = []
         for word in ("def", "slot"):
             if word in own:
-                called = self._definition(*own[word], found)
-                found = [steps.shown(self._expression(f"self.{called}()", place[1]), "")] if word == "slot" else []
-        return found
+                called = self._definition(*own[word], steps)
+                steps = [_shown(self._expression(f"self.{called}()", place[1]), "")] if word == "slot" else []
+        return steps
 
     def _expression(self, text: str, line: int) -> CodeType:
         return expression(text, self.path, line)
@@ -169,47 +160,74 @@ class Compiled:
                 raise TemplateSyntaxError(f"py:{word} belongs on the outermost element", self.path, line)
             for part in text.split(",") if word == "extends" else [text]:
                 value = self._expression(part, line) if is_expression(part) else None
-                self.named[word].append(Named(part.strip(), value, f"{word}={text!r}", line))
+                self.named[word].append((part.strip(), value, f"{word}={text!r}", line))
 
-    def _loop(self, text: str, line: int, found: Steps) -> steps.Step:
+    def _loop(self, text: str, line: int, steps: Steps) -> Step:
         head = parsed(f"for {text}: pass", self.path, line)
         if len(head) != 1 or not isinstance(head[0], ast.For) or len(head[0].body) != 1 or head[0].orelse:
             raise TemplateSyntaxError(f"py:for takes target in values, not {text}", self.path, line)
-        name, values = "_kid_item", code(ast.Expression(head[0].iter), self.path)
-        if isinstance(head[0].target, ast.Name):
-            return steps.repeated(line, head[0].target.id, values, None, found)
-        item = ast.copy_location(ast.Assign([head[0].target], ast.Name(name, ast.Load())), head[0])
+        target, values = head[0].target, code(ast.Expression(head[0].iter), self.path)
+        plain = target.id if isinstance(target, ast.Name) else ""
+        item = ast.copy_location(ast.Assign([target], ast.Name("_kid_item", ast.Load())), target)
         assign = code(ast.fix_missing_locations(ast.Module([item], [])), self.path)
-        return steps.repeated(line, name, values, assign, found)
 
-    def _definition(self, text: str, line: int, found: Steps) -> str:
+        def events(frame: Frame) -> Iterator[Event]:
+            for frame[plain or "_kid_item"] in eval(values, frame):
+                if not plain:
+                    exec(assign, frame)
+                yield from run(steps, frame)
+
+        return Step(line, events)
+
+    def _definition(self, text: str, line: int, steps: Steps) -> str:
         signature = _SIGNATURE.fullmatch(text)
         if not signature:
             raise TemplateSyntaxError(f"py:def takes name(arguments), not {text}", self.path, line)
-        name = signature[1]
-        bind = parsed(f"def {name}({signature[2] or ''}): return locals()", self.path, line)
-        self.defs[name] = code(ast.Module(bind, []), self.path), found
-        return name
+        bind = parsed(f"def {signature[1]}({signature[2] or ''}): return locals()", self.path, line)
+        self.defs[signature[1]] = code(ast.Module(bind, []), self.path), steps
+        return signature[1]
 
     def _start(
         self, name: QName, attrs: list[tuple[QName, str, int]], more: tuple[str, int] | None, place: Any,
         scope: Mapping[str, str],
-    ) -> Event | steps.Step:  # fmt: skip
+    ) -> Event | Step:  # fmt: skip
+        """Compile a start, with the attributes of `py:attrs`: a mapping or pairs, the inside of one, or keywords."""
         found = [(key, self._parts(value, [(0, line)])) for key, value, line in attrs]
         if more is None and all(isinstance(part, str) for _, parts in found for part in parts):
-            return START, (name, Attrs([(key, "".join(parts)) for key, parts in found])), place  # type: ignore[arg-type]
-        return steps.started(name, found, more and self._mapping(*more), scope, place)
-
-    def _mapping(self, text: str, line: int) -> CodeType:
-        """Compile `py:attrs`: a mapping or pairs, a mapping's inside, or keywords of any name: `class=x, xml:lang=y`."""
+            return START, (name, Attrs([(key, "".join(map(str, parts))) for key, parts in found])), place
+        mapping: CodeType | None = None
         try:
-            return self._expression(text, line)
+            mapping = more and self._expression(*more)
         except TemplateSyntaxError as error:
+            text, line = more or ("", 0)
             try:
-                return self._expression(f"{{{_keywords(text.strip())}}}", line)
+                mapping = self._expression(f"{{{_keywords(text.strip())}}}", line)
             except (*REFUSALS, tokenize.TokenError):
                 what = f"py:attrs takes a dict, pairs or keywords, not {text}: {error.__cause__}"
                 raise TemplateSyntaxError(what, self.path, line) from error
+
+        def events(frame: Frame) -> Iterable[Event]:
+            pairs: list[tuple[str, Any]] = []
+            for key, parts in found:
+                values = [part if isinstance(part, str) else eval(part, frame) for part in parts]
+                pairs.append((key, values[0] if len(values) == 1 else tuple(values) if values else ""))
+            return ((START, (name, attributes(pairs, eval(mapping, frame) if mapping else (), scope)), place),)
+
+        return Step(place[1], events)
+
+
+def _shown(value: CodeType, context: str) -> Step:
+    if context:
+        return Step(value.co_firstlineno, lambda frame: special(eval(value, frame), context))
+    return Step(value.co_firstlineno, lambda frame: content(eval(value, frame)))
+
+
+def _executed(line: int, block: CodeType) -> Step:
+    return Step(line, lambda frame: exec(block, frame) or ())
+
+
+def _chosen(line: int, test: CodeType, steps: Steps, otherwise: Steps) -> Step:
+    return Step(line, lambda frame: run(steps if eval(test, frame) else otherwise, frame))
 
 
 def _skip(events: Iterator[Event]) -> None:

@@ -7,6 +7,7 @@ import importlib
 import importlib.util
 import threading
 from collections.abc import Callable, Iterable, Iterator, Mapping
+from contextlib import suppress
 from functools import partial
 from pathlib import Path
 from types import ModuleType
@@ -47,8 +48,8 @@ class Loader:
         self.packages = {name: folder.resolve() for name, folder in (packages or {}).items()}
         self.confined = confined
         self.reload = reload
-        self._modules: dict[Path, tuple[tuple[int, int], ModuleType]] = {}
-        self._found: dict[tuple[str, str], Path] = {}
+        self._modules: dict[str, tuple[tuple[int, int], ModuleType]] = {}
+        self._found: dict[tuple[str, str], str] = {}
         self._lock = threading.RLock()
 
     def find(self, name: str, beside: str = "") -> Path:
@@ -83,14 +84,12 @@ class Loader:
         """Return a template's module; its class is `Template`."""
         asked = str(name), beside
         with self._lock:
-            path = None if self.reload else self._found.get(asked)
-            if path is None:
-                path = self._found[asked] = self.find(*asked)
             if self.reload and any(_state(file) != state for file, (state, _) in self._modules.items()):
                 self._modules.clear()  # what extends a changed file has changed, too
+            path = self._found[asked] = (not self.reload and self._found.get(asked)) or str(self.find(*asked))
             if path not in self._modules:
                 state = _state(path)
-                module = self.run(ModuleType(f"kid_{path.stem}"), path.read_bytes(), str(path), encoding)
+                module = self.run(ModuleType(f"kid_{Path(path).stem}"), Path(path).read_bytes(), path, encoding)
                 self._modules[path] = state, module
             return self._modules[path][1]
 
@@ -141,29 +140,26 @@ class Loader:
         except ModuleNotFoundError as error:
             if not f"{name}.".startswith(f"{error.name}."):  # it is there, and lacks something itself
                 raise
-            try:
-                found = self.load(name, beside)
-                return found if fromlist else _bound(name, found)
-            except TemplateNotFound:
-                module, missing = ModuleType(name), error
+            missing = error
+            with suppress(TemplateNotFound):
+                return self.load(name, beside) if fromlist else _bound(name, self.load(name, beside))
+            module = ModuleType(name)
         for part in fromlist or ():
-            if part != "*" and not hasattr(module, part):
-                try:
+            with suppress(TemplateNotFound):
+                if part != "*" and not hasattr(module, part):
                     setattr(module, part, self.load(f"{name}.{part}", beside))
                     missing = None
-                except TemplateNotFound:
-                    continue
         if missing:
             raise missing
         return module
 
 
-def _state(path: Path) -> tuple[int, int]:
+def _state(path: str) -> tuple[int, int]:
     """Return what tells a changed file, without reading it."""
-    try:
-        return path.stat().st_mtime_ns, path.stat().st_size
-    except OSError:
-        return 0, 0
+    with suppress(OSError):
+        found = Path(path).stat()
+        return found.st_mtime_ns, found.st_size
+    return 0, 0
 
 
 def _bound(name: str, module: ModuleType) -> ModuleType:
@@ -172,9 +168,8 @@ def _bound(name: str, module: ModuleType) -> ModuleType:
     if not outer:
         return module
     try:
-        setattr(importlib.import_module(outer), last, module)
-        return importlib.import_module(name.partition(".")[0])
+        package = importlib.import_module(outer)
     except ModuleNotFoundError:
         package = ModuleType(outer)
-        setattr(package, last, module)
-        return _bound(outer, package)
+    setattr(package, last, module)
+    return _bound(outer, package)

@@ -9,6 +9,7 @@ from genshi.core import START
 
 from raa.kid.content import ElementStream, content
 from raa.kid.element import begun, filled
+from raa.kid.errors import locate
 from raa.kid.parse import Event
 
 #: what tells whether an element is meant, and what yields the events to put in its place
@@ -24,7 +25,11 @@ def matched(events: Iterable[Event], template: Any, rules: tuple[Rule, ...]) -> 
     def replaced(events: Iterator[Event], rules: tuple[Rule, ...]) -> Iterator[Event]:
         for event in events:
             item = begun(event) if event[0] is START else None
-            rule = None if item is None else next((rule for rule in rules if rule[0](template, item)), None)
+            try:
+                rule = None if item is None else next((rule for rule in rules if rule[0](template, item)), None)
+            except Exception as error:
+                locate(error)
+                raise
             if item is None or rule is None:
                 yield event
             else:

@@ -7,9 +7,6 @@ from dataclasses import dataclass
 from types import CodeType
 from typing import Any
 
-from genshi.core import COMMENT, START, QName
-
-from raa.kid.content import attributes, comment, content, special, text_of
 from raa.kid.errors import locate
 from raa.kid.parse import Event
 
@@ -63,56 +60,3 @@ def run(steps: Steps, frame: Frame) -> Iterator[Event]:
     except Exception as error:
         locate(error, frame["__file__"], getattr(step, "line", 0))
         raise
-
-
-def shown(value: CodeType, context: str) -> Step:
-    """Put a value where it stands."""
-    events = (
-        (lambda frame: special(eval(value, frame), context)) if context else lambda frame: content(eval(value, frame))
-    )
-    return Step(value.co_firstlineno, events)
-
-
-def executed(code: CodeType, line: int) -> Step:
-    """Run code."""
-    return Step(line, lambda frame: exec(code, frame) or ())
-
-
-def chosen(line: int, test: CodeType, steps: Steps, otherwise: Steps) -> Step:
-    """Go one way or the other."""
-    return Step(line, lambda frame: run(steps if eval(test, frame) else otherwise, frame))
-
-
-def repeated(line: int, name: str, values: CodeType, assign: CodeType | None, steps: Steps) -> Step:
-    """Take steps for each of some values, which get a name; `assign` gives them others."""
-
-    def events(frame: Frame) -> Iterator[Event]:
-        for frame[name] in eval(values, frame):
-            if assign:
-                exec(assign, frame)
-            yield from run(steps, frame)
-
-    return Step(line, events)
-
-
-def started(name: QName, attrs: list[tuple[QName, Parts]], more: CodeType | None, spaces: Any, place: Any) -> Step:
-    """Begin an element whose attributes are not known; `more` are those of `py:attrs`."""
-
-    def events(frame: Frame) -> Iterable[Event]:
-        pairs = []
-        for key, parts in attrs:
-            values = [part if isinstance(part, str) else eval(part, frame) for part in parts]
-            pairs.append((key, values[0] if len(values) == 1 else tuple(values) if values else ""))
-        return ((START, (name, attributes(pairs, eval(more, frame) if more else (), spaces)), place),)
-
-    return Step(place[1], events)
-
-
-def commented(parts: Parts, context: str, place: Any) -> Step:
-    """Write a comment that holds values."""
-
-    def events(frame: Frame) -> Iterable[Event]:
-        texts = [part if isinstance(part, str) else text_of(eval(part, frame), context) for part in parts]
-        return ((COMMENT, comment(*texts), place),)
-
-    return Step(place[1], events)

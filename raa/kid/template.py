@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 import functools
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from types import CodeType, ModuleType
 from typing import Any, ClassVar
 
-from raa.kid.compiler import Compiled, Named
+from raa.kid.compiler import Compiled
 from raa.kid.content import ElementStream, content
-from raa.kid.errors import TemplateError, TemplateNotFound, locate
+from raa.kid.errors import TemplateError, TemplateNotFound
 from raa.kid.match import Rule, matched
 from raa.kid.output import serialized
 from raa.kid.parse import Event
@@ -142,41 +142,36 @@ def assemble(made: Compiled, scope: dict[str, Any], load: Callable[..., ModuleTy
         exec(code, scope, found := dict[str, Any]())  # noqa: S102 - it binds the arguments
         return lambda self, *args, **names: ElementStream(called(steps, self, found[name](*args, **names)))
 
-    def rule(code: CodeType, steps: Steps) -> Rule:
-        def test(template: BaseTemplate, item: Any) -> bool:
-            try:
-                return bool(eval(code, Frame(template, scope, {"item": item}, [])))  # noqa: S307 - a template is code
-            except Exception as error:
-                locate(error)
-                raise
+    def rule(test: CodeType, steps: Steps) -> Rule:
+        return (
+            lambda template, item: eval(test, Frame(template, scope, {"item": item}, [])),  # noqa: S307 - as above
+            lambda template, item, apply: called(steps, template, {"item": item, "apply": apply}),
+        )
 
-        return test, lambda template, item, apply: called(steps, template, {"item": item, "apply": apply})
-
-    def find(place: Named, names: dict[str, Any]) -> Any:
-        thing, problem = place.text, ""
-        if place.code:
-            try:
-                thing = eval(place.code, names)  # noqa: S307 - a template is code
-            except (NameError, AttributeError) as error:  # a name without quotes, or none at all
-                problem = f"{error}; "
+    def find(names: dict[str, Any], text: str, code: CodeType | None, told: str, line: int) -> Any:
+        thing, problem = text, ""
+        try:
+            thing = eval(code, names) if code else text  # noqa: S307 - as above
+        except (NameError, AttributeError) as error:  # a name without quotes, or none at all
+            problem = f"{error}; "
         try:
             module = load(thing, beside=scope["__file__"]) if isinstance(thing, str) else thing
             thing = getattr(module, "Template", None) if isinstance(module, ModuleType) else module
             if not isinstance(thing, type) or not issubclass(thing, BaseTemplate):
-                raise TemplateNotFound(f"{place.text} is no template")
+                raise TemplateNotFound(f"{text} is no template")
         except TemplateNotFound as error:
-            told = f"{problem}{error.msg}, while processing {place.told}"
-            raise TemplateNotFound(told, scope["__file__"], place.line) from None
+            message = f"{problem}{error.msg}, while processing {told}"
+            raise TemplateNotFound(message, scope["__file__"], line) from None
         return thing
 
-    bases = list(dict.fromkeys(find(place, scope) for place in made.named["extends"]))
+    bases = list(dict.fromkeys(find(scope, *named) for named in made.named["extends"]))
     bases = [base for base in bases if not any(base in other.__mro__[1:] for other in bases)]
     members: dict[str, Any] = {name: method(name, *made.defs[name]) for name in made.defs}
     members |= {"__module__": scope["__name__"], "_kid_scope": scope, "_kid_defs": tuple(made.defs)}
-    members |= {"_kid_body": lambda self: called(made.body, self, {})}
-    members |= {"_kid_own_rules": tuple(rule(*each) for each in made.rules)}
-    for place in made.named["layout"]:
-        members["_kid_layout"] = lambda template: find(place, Frame(template, scope, {}, []))
+    members["_kid_body"] = lambda self: called(made.body, self, {})
+    members["_kid_own_rules"] = tuple(rule(*each) for each in made.rules)
+    for named in made.named["layout"]:
+        members["_kid_layout"] = lambda template: find(Frame(template, scope, {}, []), *named)
     template: Any = type("Template", (*bases,) or (BaseTemplate,), members)
     template._kid_owner = scope["Template"] = template
     for name in made.defs:
@@ -184,9 +179,9 @@ def assemble(made: Compiled, scope: dict[str, Any], load: Callable[..., ModuleTy
             raise TemplateError(f"py:def cannot define {name}(): every template has a method of that name")
         scope[name] = lambda *args, _name=name, **names: getattr(template(), _name)(*args, **names)
     for name in ("pull", "serialize", "generate", "write"):
-        scope.setdefault(name, lambda *args, _name=name, **names: _of_instance(template, _name, args, names))
+        scope.setdefault(name, functools.partial(_of_instance, template, name))
 
 
-def _of_instance(template: Any, method: str, args: tuple[Any, ...], names: dict[str, Any]) -> Any:
+def _of_instance(template: Any, method: str, /, *args: Any, **names: Any) -> Any:
     how = {name: names.pop(name) for name in ("file", "encoding", "fragment", "output") if name in names}
     return getattr(template(**names), method)(*args, **how)
