@@ -1,12 +1,11 @@
 """A template's events into steps, for the body, each `py:def` and each `py:match`."""
+# ruff: noqa: S102, S307 - a template is code
 
 from __future__ import annotations
 
 import ast
 import functools
-import io
 import re
-import tokenize
 from collections.abc import Iterable, Iterator, Mapping
 from types import CodeType
 from typing import Any
@@ -18,14 +17,13 @@ from raa.kid.errors import TemplateSyntaxError
 from raa.kid.interpolate import interpolate
 from raa.kid.namespace import KID
 from raa.kid.parse import CODE, Event, line_at, parse
-from raa.kid.python import REFUSALS, block, code, expression, inside, is_expression, parsed
+from raa.kid.python import block, code, expression, inside, is_expression, mapping, parsed
 from raa.kid.steps import Frame, Parts, Step, Steps, run
 
 DIRECTIVES = (
     "extends", "layout", "def", "slot", "match", "for", "if", "replace", "strip", "omit", "attrs", "content",
 )  # fmt: skip
 _SIGNATURE = re.compile(r"\s*([A-Za-z_]\w*)\s*(?:\((.*)\))?\s*", re.DOTALL)
-_KEYWORD = re.compile(r"([A-Za-z_][\w.:-]*)\s*$")
 
 
 @functools.lru_cache(500)
@@ -167,12 +165,13 @@ class Compiled:
         if len(head) != 1 or not isinstance(head[0], ast.For) or len(head[0].body) != 1 or head[0].orelse:
             raise TemplateSyntaxError(f"py:for takes target in values, not {text}", self.path, line)
         target, values = head[0].target, code(ast.Expression(head[0].iter), self.path)
-        plain = target.id if isinstance(target, ast.Name) else ""
-        item = ast.copy_location(ast.Assign([target], ast.Name("_kid_item", ast.Load())), target)
-        assign = code(ast.fix_missing_locations(ast.Module([item], [])), self.path)
+        plain, name = isinstance(target, ast.Name), getattr(target, "id", "_kid_item")
+        parts = ast.copy_location(ast.Assign([target], ast.Name(name, ast.Load())), target)
+        assign = code(ast.fix_missing_locations(ast.Module([parts], [])), self.path)
 
         def events(frame: Frame) -> Iterator[Event]:
-            for frame[plain or "_kid_item"] in eval(values, frame):
+            for item in eval(values, frame):
+                frame[name] = item
                 if not plain:
                     exec(assign, frame)
                 yield from run(steps, frame)
@@ -191,27 +190,17 @@ class Compiled:
         self, name: QName, attrs: list[tuple[QName, str, int]], more: tuple[str, int] | None, place: Any,
         scope: Mapping[str, str],
     ) -> Event | Step:  # fmt: skip
-        """Compile a start, with the attributes of `py:attrs`: a mapping or pairs, the inside of one, or keywords."""
         found = [(key, self._parts(value, [(0, line)])) for key, value, line in attrs]
         if more is None and all(isinstance(part, str) for _, parts in found for part in parts):
             return START, (name, Attrs([(key, "".join(map(str, parts))) for key, parts in found])), place
-        mapping: CodeType | None = None
-        try:
-            mapping = more and self._expression(*more)
-        except TemplateSyntaxError as error:
-            text, line = more or ("", 0)
-            try:
-                mapping = self._expression(f"{{{_keywords(text.strip())}}}", line)
-            except (*REFUSALS, tokenize.TokenError):
-                what = f"py:attrs takes a dict, pairs or keywords, not {text}: {error.__cause__}"
-                raise TemplateSyntaxError(what, self.path, line) from error
+        given = more and mapping(more[0], self.path, more[1])
 
         def events(frame: Frame) -> Iterable[Event]:
             pairs: list[tuple[str, Any]] = []
             for key, parts in found:
                 values = [part if isinstance(part, str) else eval(part, frame) for part in parts]
                 pairs.append((key, values[0] if len(values) == 1 else tuple(values) if values else ""))
-            return ((START, (name, attributes(pairs, eval(mapping, frame) if mapping else (), scope)), place),)
+            return ((START, (name, attributes(pairs, eval(given, frame) if given else (), scope)), place),)
 
         return Step(place[1], events)
 
@@ -223,7 +212,11 @@ def _shown(value: CodeType, context: str) -> Step:
 
 
 def _executed(line: int, block: CodeType) -> Step:
-    return Step(line, lambda frame: exec(block, frame) or ())
+    def events(frame: Frame) -> Iterable[Event]:
+        exec(block, frame)
+        return ()
+
+    return Step(line, events)
 
 
 def _chosen(line: int, test: CodeType, steps: Steps, otherwise: Steps) -> Step:
@@ -236,17 +229,3 @@ def _skip(events: Iterator[Event]) -> None:
     while depth:
         kind = next(events)[0]
         depth += (kind is START) - (kind is END)
-
-
-def _keywords(text: str) -> str:
-    """Quote what stands before each outer `=`, and write a colon for it."""
-    flat, depth, done, start = text.replace("\n", " "), 0, "", 0
-    for token in tokenize.generate_tokens(io.StringIO(flat).readline):
-        depth += (token.string in ("(", "[", "{")) - (token.string in (")", "]", "}"))
-        if token.type == tokenize.OP and token.string == "=" and depth == 0:
-            name = _KEYWORD.search(flat[start : token.start[1]])
-            if not name:
-                raise ValueError("a name belongs before =")
-            done += flat[start : start + name.start()] + f"{name[1]!r}:"
-            start = token.end[1]
-    return done + flat[start:]

@@ -71,7 +71,8 @@ def locate(error: Exception, path: str = "", line: int = 0) -> None:
         error.path, error.line, error.msg = path, line, _place(path, line) + error.msg
         return
     try:
-        located = _also(type(error))(*error.args)
+        kind: Any = type(error)
+        located = _also(kind)(*error.args)
         located.__dict__.update(error.__dict__)
     except Exception:  # noqa: BLE001 - the class wants arguments of its own
         located = TemplateError()

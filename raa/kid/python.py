@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import ast
+import io
 import re
+import tokenize
 import warnings
 from types import CodeType
 from typing import Any
@@ -15,6 +17,7 @@ REFUSALS = (SyntaxError, ValueError, MemoryError, RecursionError)
 _METHODS = {"iteritems": "items", "iterkeys": "keys", "itervalues": "values"}
 _PRINT = re.compile(r"^((?:[^\n#'\"]*[:;])?[ \t]*)print[ \t]+(?!>>)([^\n;]+?)(,?)[ \t]*(?=;|$)", re.MULTILINE)
 _EXCEPT = re.compile(r"^([ \t]*except[ \t]+(?:[\w.]+|\([^()\n]*\)))[ \t]*,[ \t]*(\w+)[ \t]*:", re.MULTILINE)
+_KEYWORD = re.compile(r"([A-Za-z_][\w.:-]*)\s*$")
 _LEADING = re.compile(r"^[ \t]+")
 #: what else Python 2 wrote, and what to write instead
 _REFUSED = {
@@ -59,6 +62,18 @@ def is_expression(source: str) -> bool:
     except REFUSALS:
         return False
     return True
+
+
+def mapping(text: str, path: str, line: int) -> CodeType:
+    """Compile `py:attrs`: a mapping or pairs, a mapping's inside, or keywords of any name: `class=x, xml:lang=y`."""
+    try:
+        return expression(text, path, line)
+    except TemplateSyntaxError as error:
+        try:
+            return expression(f"{{{_keywords(text.strip())}}}", path, line)
+        except (*REFUSALS, tokenize.TokenError):
+            what = f"py:attrs takes a dict, pairs or keywords, not {text}: {error.__cause__}"
+            raise TemplateSyntaxError(what, path, line) from error
 
 
 def block(source: str, path: str, line: int) -> list[ast.stmt]:
@@ -111,10 +126,9 @@ def code(tree: ast.Module | ast.Expression, path: str) -> CodeType:
 
 
 def _moved(tree: Any, line: int) -> Any:
-    for node in ast.walk(tree):
-        if hasattr(node, "lineno"):
-            node.lineno = node.end_lineno = node.lineno + line - 1
-            node.col_offset = node.end_col_offset = -1  # the columns are not those of the template
+    for node in [node for node in ast.walk(tree) if hasattr(node, "lineno")]:
+        columns = {"col_offset": -1, "end_col_offset": -1}  # they are not those of the template
+        vars(node).update(lineno=node.lineno + line - 1, end_lineno=node.lineno + line - 1, **columns)
     return tree
 
 
@@ -123,6 +137,20 @@ def inside(statements: list[ast.stmt]) -> ast.Module:
     tree = ast.Module(statements, [])
     shared = {name for node in ast.walk(tree) if isinstance(node, ast.Global) for name in node.names}
     return ast.fix_missing_locations(_Inside(shared).visit(tree))  # type: ignore[no-any-return]
+
+
+def _keywords(text: str) -> str:
+    """Quote what stands before each outer `=`, and write a colon for it."""
+    flat, depth, done, start = text.replace("\n", " "), 0, "", 0
+    for token in tokenize.generate_tokens(io.StringIO(flat).readline):
+        depth += (token.string in ("(", "[", "{")) - (token.string in (")", "]", "}"))
+        if token.type == tokenize.OP and token.string == "=" and depth == 0:
+            name = _KEYWORD.search(flat[start : token.start[1]])
+            if not name:
+                raise ValueError("a name belongs before =")
+            done += flat[start : start + name.start()] + f"{name[1]!r}:"
+            start = token.end[1]
+    return done + flat[start:]
 
 
 def _print(found: re.Match[str]) -> str:

@@ -1,4 +1,5 @@
 """Instances of templates: variables in, events or text out."""
+# ruff: noqa: S102, S307 - a template is code
 
 from __future__ import annotations
 
@@ -46,9 +47,8 @@ class BaseTemplate:
         cls._kid_layouts = tuple(members["layout"] for members in reversed(own) if "layout" in members)
 
     def __init__(self, /, *ignored: object, **names: Any) -> None:
-        for name in names:
-            if hasattr(BaseTemplate, name):
-                raise TemplateError(f"Keyword argument {name!r} is a reserved name.")
+        for name in _RESERVED & names.keys():
+            raise TemplateError(f"Keyword argument {name!r} is a reserved name.")
         self.__dict__.update(names)
 
     def _kid_body(self) -> Iterator[Event]:
@@ -86,7 +86,8 @@ class BaseTemplate:
             if layout in seen:
                 raise TemplateNotFound("py:layout leads back to itself", str(self._kid_scope.get("__file__")))
             seen.append(layout)
-            framed: BaseTemplate = object.__new__(_framed_class(type(template), layout))
+            cls: Any = type(template)
+            framed: BaseTemplate = object.__new__(_framed_class(cls, layout))
             framed.__dict__.update({**template._kid_owner._kid_scope["layout_params"], **template.__dict__})
             template = framed
         return template
@@ -125,6 +126,7 @@ class BaseTemplate:
 
 
 BaseTemplate._kid_owner = BaseTemplate
+_RESERVED = frozenset(dir(BaseTemplate))
 
 
 @functools.lru_cache(500)
@@ -139,19 +141,20 @@ def assemble(made: Compiled, scope: dict[str, Any], load: Callable[..., ModuleTy
         return run(steps, Frame(template, scope, given, steps))
 
     def method(name: str, code: CodeType, steps: Steps) -> Callable[..., ElementStream]:
-        exec(code, scope, found := dict[str, Any]())  # noqa: S102 - it binds the arguments
+        exec(code, scope, found := dict[str, Any]())  # it binds the arguments
         return lambda self, *args, **names: ElementStream(called(steps, self, found[name](*args, **names)))
 
     def rule(test: CodeType, steps: Steps) -> Rule:
         return (
-            lambda template, item: eval(test, Frame(template, scope, {"item": item}, [])),  # noqa: S307 - as above
+            lambda template, item: eval(test, Frame(template, scope, {"item": item}, [])),
             lambda template, item, apply: called(steps, template, {"item": item, "apply": apply}),
         )
 
     def find(names: dict[str, Any], text: str, code: CodeType | None, told: str, line: int) -> Any:
-        thing, problem = text, ""
+        thing: Any = text
+        problem = ""
         try:
-            thing = eval(code, names) if code else text  # noqa: S307 - as above
+            thing = eval(code, names) if code else text
         except (NameError, AttributeError) as error:  # a name without quotes, or none at all
             problem = f"{error}; "
         try:
@@ -170,12 +173,12 @@ def assemble(made: Compiled, scope: dict[str, Any], load: Callable[..., ModuleTy
     members |= {"__module__": scope["__name__"], "_kid_scope": scope, "_kid_defs": tuple(made.defs)}
     members["_kid_body"] = lambda self: called(made.body, self, {})
     members["_kid_own_rules"] = tuple(rule(*each) for each in made.rules)
-    for named in made.named["layout"]:
-        members["_kid_layout"] = lambda template: find(Frame(template, scope, {}, []), *named)
+    if layouts := made.named["layout"]:
+        members["_kid_layout"] = lambda template: find(Frame(template, scope, {}, []), *layouts[0])
     template: Any = type("Template", (*bases,) or (BaseTemplate,), members)
     template._kid_owner = scope["Template"] = template
     for name in made.defs:
-        if hasattr(BaseTemplate, name):
+        if name in _RESERVED:
             raise TemplateError(f"py:def cannot define {name}(): every template has a method of that name")
         scope[name] = lambda *args, _name=name, **names: getattr(template(), _name)(*args, **names)
     for name in ("pull", "serialize", "generate", "write"):
