@@ -20,7 +20,7 @@ from raa.web.chrome import Ui
 from raa.web.render import Renderer
 
 TITLE = "kid: a page in Kid and the same page in Genshi"
-BAR, GROWTH = 1.15, 100
+BAR, GROWTH = 1.2, 100
 GENSHI = "http://genshi.edgewall.org/"
 TABLE = """<html xmlns:py="%s"><head><title>$title</title></head><body><h1>$title</h1><table>
 <tr py:for="row in rows" class="${'odd' if row['n'] %% 2 else 'even'}"><td>${row['n']}</td>

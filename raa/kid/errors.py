@@ -62,10 +62,12 @@ def locate(error: Exception, path: str = "", line: int = 0) -> None:
 
     Errors of raa that know their place, or are no template's, stay what they are: it returns.
     """
-    frames = [(frame.f_globals, frame.f_code.co_filename, number) for frame, number in walk_tb(error.__traceback__)]
-    places = [(file, number) for scope, file, number in frames if "_kid_scope" in scope and file == scope["__file__"]]
-    path, line = [(path, line), *places][-1]
-    if not line or (isinstance(error, RaaError) and getattr(error, "path", path) not in ("", MARKUP)):
+    if isinstance(error, RaaError) and getattr(error, "path", None) not in ("", MARKUP):
+        return
+    for frame, number in walk_tb(error.__traceback__):
+        if "_kid_scope" in frame.f_globals and frame.f_code.co_filename == frame.f_globals["__file__"]:
+            path, line = frame.f_code.co_filename, number
+    if not line:
         return
     if isinstance(error, TemplateError):
         error.path, error.line, error.msg = path, line, _place(path, line) + error.msg

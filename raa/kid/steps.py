@@ -10,6 +10,9 @@ from typing import Any
 from raa.kid.errors import locate
 from raa.kid.parse import Event
 
+#: methods of a template that its code sees as names, beside its functions
+SEEN = frozenset({"content", "defined", "pull", "value_of"})
+
 
 class Return(BaseException):
     """Ends a function of a template where its code has a `return`."""
@@ -28,7 +31,7 @@ class Frame(dict[str, Any]):
         self.scope, self.steps = scope, steps
 
     def __missing__(self, name: str) -> Any:
-        return self.scope[name]
+        return getattr(self["self"], name) if name in SEEN else self.scope[name]
 
 
 @dataclass(frozen=True, slots=True)

@@ -17,9 +17,6 @@ from raa.kid.output import serialized
 from raa.kid.parse import Event
 from raa.kid.steps import Frame, Steps, run
 
-#: methods that a page sees as names, beside its functions
-SEEN = ("content", "defined", "pull", "value_of")
-
 
 class BaseTemplate:
     """The base of all compiled templates; its attributes are the template's variables.
@@ -35,15 +32,15 @@ class BaseTemplate:
     _kid_layout: ClassVar[Callable[[BaseTemplate], type[BaseTemplate]] | None] = None
     #: the class whose body is rendered: the template's own, or its layout's
     _kid_owner: ClassVar[type[BaseTemplate]]
-    #: of this class and its bases: rules, names that pages see, functions named `layout`, the last base's first
+    #: of this class and its bases: rules, names of functions, functions named `layout`, the last base's first
     _kid_rules: ClassVar[tuple[Rule, ...]] = ()
-    _kid_seen: ClassVar[tuple[str, ...]] = SEEN
+    _kid_seen: ClassVar[tuple[str, ...]] = ()
     _kid_layouts: ClassVar[tuple[Callable[..., Iterator[Event]], ...]] = ()
 
     def __init_subclass__(cls) -> None:
         own = [base.__dict__ for base in cls.__mro__]
         cls._kid_rules = tuple(rule for members in own for rule in members.get("_kid_own_rules", ()))
-        cls._kid_seen = (*SEEN, *dict.fromkeys(name for members in own for name in members.get("_kid_defs", ())))
+        cls._kid_seen = tuple(dict.fromkeys(name for members in own for name in members.get("_kid_defs", ())))
         cls._kid_layouts = tuple(members["layout"] for members in reversed(own) if "layout" in members)
 
     def __init__(self, /, *ignored: object, **names: Any) -> None:
