@@ -28,6 +28,7 @@ TABLE = """<html xmlns:py="%s"><head><title>$title</title></head><body><h1>$titl
 <td py:content="row['name'].upper()"/></tr></table></body></html>"""
 FRAMED = """<html xmlns:py="%s"><body py:match="%s"><h1>frame</h1>${%s}</body>
 <body><p py:for="n in range(50)">$n</p></body></html>"""
+PARAGRAPH = """<html xmlns:py="%s"><body><p>$word</p></body></html>"""
 HELLO = """<html xmlns:py="http://purl.org/kid/ns#" py:extends="raa.templates.master">
 <head><title>Hello</title></head><body>
 <div id="jobslot"><div py:if="job" py:replace="widgets.job_card(job)"/></div>
@@ -43,6 +44,11 @@ def run(size: Size, peers: bool) -> Iterator[Row]:
     with tempfile.TemporaryDirectory() as folder:
         hello, pages = _hello(Path(folder)), {}
         rows = [{"n": n, "name": f"row & {n}"} for n in range(100)]
+        short, ours_short = MarkupTemplate(PARAGRAPH % GENSHI), kid.load_template(PARAGRAPH % kid.KID)
+        pages["one paragraph"] = (
+            lambda: _html(short.generate(word="<w>")),
+            lambda: _html(ours_short.Template(word="<w>")),
+        )
         genshi, ours = MarkupTemplate(TABLE % GENSHI), kid.load_template(TABLE % kid.KID)
         pages["table of 100 rows"] = (
             lambda: _html(genshi.generate(title="<T>", rows=rows)),

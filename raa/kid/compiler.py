@@ -1,33 +1,29 @@
-"""A template's events into a Python module: a generator function for the body, each `py:def` and each `py:match`."""
+"""A template's events into steps, for the body, each `py:def` and each `py:match`."""
+# ruff: noqa: S102, S307 - a template is code
 
 from __future__ import annotations
 
 import ast
 import functools
-import io
 import re
-import tokenize
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
+from types import CodeType
 from typing import Any
 
 from genshi.core import COMMENT, END, END_NS, PI, START, START_NS, TEXT, Attrs, QName
 
-from raa.kid.assembly import Assembly, Code, Compiled
-from raa.kid.content import SPECIAL
+from raa.kid.content import SPECIAL, attributes, comment, content, special, text_of
 from raa.kid.errors import TemplateSyntaxError
 from raa.kid.interpolate import interpolate
 from raa.kid.namespace import KID
 from raa.kid.parse import CODE, Event, line_at, parse
-from raa.kid.python import REFUSALS, block, expression, is_expression, on_line, quoted, statement
+from raa.kid.python import block, code, expression, inside, is_expression, mapping, parsed
+from raa.kid.steps import Frame, Parts, Step, Steps, run
 
 DIRECTIVES = (
     "extends", "layout", "def", "slot", "match", "for", "if", "replace", "strip", "omit", "attrs", "content",
 )  # fmt: skip
 _SIGNATURE = re.compile(r"\s*([A-Za-z_]\w*)\s*(?:\((.*)\))?\s*", re.DOTALL)
-_KEYWORD = re.compile(r"([A-Za-z_][\w.:-]*)\s*$")
-
-#: an element's directives: value and line
-Own = dict[str, tuple[str, int]]
 
 
 @functools.lru_cache(500)
@@ -35,189 +31,196 @@ def compiled(
     source: str | bytes, path: str, encoding: str | None = None, entities: tuple[tuple[str, str], ...] | None = None
 ) -> Compiled:
     """Compile a template, once for each content and path; raises `TemplateSyntaxError`."""
-    events = parse(source, path, encoding=encoding, entities=None if entities is None else dict(entities))
-    compiler, outside = _Compiler(path), Code()
-    return compiler.finished(compiler.content(iter(events), "content", {}, outside), outside)
+    return Compiled(parse(source, path, encoding=encoding, entities=None if entities is None else dict(entities)), path)
 
 
-class _Compiler(Assembly):
-    def values(self, text: str, lines: list[tuple[int, int]]) -> list[Any]:
-        """Return the plain parts and parsed expressions of a text."""
+class Compiled:
+    """A template: what its module runs, and what its class is made of."""
+
+    def __init__(self, events: list[Event], path: str) -> None:
+        self.path = path
+        #: code that makes a function which returns its arguments, and steps
+        self.defs: dict[str, tuple[CodeType, Steps]] = {}
+        #: conditions and steps
+        self.rules: list[tuple[CodeType, Steps]] = []
+        #: what `py:extends` and `py:layout` name: text, the expression that it is, what errors tell of it, line
+        self.named: dict[str, list[tuple[str, CodeType | None, str, int]]] = {"extends": [], "layout": []}
+        self._outside: list[ast.stmt] = []
+        self.body = self._content(iter(events), "", {}, root=True)
+        self.code = code(ast.Module([*self._outside, *ast.parse("_kid_assemble()").body], []), path)
+
+    def _content(self, events: Iterator[Event], context: str, scope: Mapping[str, str], *, root: bool = False) -> Steps:
+        """Compile what an element holds, up to its end, or a whole document.
+
+        `context` is `script` or `style` where text is theirs; `scope` are prefixes and namespaces.
+        """
+        steps: Steps = []
+        spaces: dict[str, str] = {}
+        for event in events:
+            kind, data, (_, line, detail) = event
+            if kind is END:
+                break
+            if kind is START_NS:
+                spaces[data[0]] = data[1]
+            elif kind is START:
+                steps += self._element(event, spaces, events, context, {**scope, **spaces}, root)
+                spaces = {}
+            elif kind is PI and data[0] in CODE and root:
+                self._outside += block(data[1], self.path, line)
+            elif kind is PI and data[0] in CODE:
+                steps.append(_executed(line, code(inside(block(data[1], self.path, line)), self.path)))
+            elif kind is TEXT:
+                parts = self._parts(data, detail)
+                place = self.path, line, -1
+                steps += [(kind, part, place) if isinstance(part, str) else _shown(part, context) for part in parts]
+            elif kind is COMMENT:
+                steps += self._comment(event, context)
+            elif kind is not END_NS:
+                steps.append(event)
+        return steps
+
+    def _parts(self, text: str, lines: list[tuple[int, int]]) -> Parts:
         return [
             part if isinstance(part, str) else expression(part[0], self.path, line_at(lines, part[1]))
             for part in interpolate(text, is_expression)
         ]
 
-    # -- nodes
-
-    def content(
-        self, events: Iterator[Event], context: str, scope: Mapping[str, str], outside: Code | None = None
-    ) -> Code:
-        """Compile what an element holds, up to its end, or a whole document, whose own code goes to `outside`.
-
-        `context` names the function of `raa.kid.content` that makes events of values here; `scope` are namespaces.
-        """
-        code: Code = []
-        declared: list[Event] = []
-        for kind, data, (_, line, detail) in events:
-            place = (self.path, line, -1)
-            if kind is END:
-                break
-            if kind is START_NS:
-                declared.append((kind, data, place))
-            elif kind is START:
-                code += self.element(data, line, detail, events, context, scope, declared, outside is not None)
-                declared = []
-            elif kind is PI and data[0] in CODE:
-                (code if outside is None else outside).extend(block(data[1], self.path, line))
-            elif kind is TEXT:
-                for part in self.values(data, detail):
-                    code.append((kind, part, place) if isinstance(part, str) else self.value(part, context))
-            elif kind is COMMENT:
-                code += self.comment(data, line, context)
-            elif kind is not END_NS:
-                code.append((kind, data, place))
-        return code
-
-    def value(self, tree: ast.expr, context: str) -> ast.stmt:
-        return on_line(quoted(f"yield from _kid.{context}(VALUE)", VALUE=tree), tree.lineno)  # type: ignore[no-any-return]
-
-    def comment(self, data: str, line: int, context: str) -> Code:
+    def _comment(self, event: Event, context: str) -> Steps:
         """Drop `<!--! -->`, interpolate what is code in a comment's clothes: `<!--[if` and `//-->`."""
+        _, data, place = event
         text = data.strip()
         if text.startswith("!"):
             return []
-        parts: list[Any] = [data]
-        if text.startswith(("[", "<![")) or text.endswith("//"):
-            rows = re.finditer("^", data, re.MULTILINE)
-            parts = self.values(data, [(row.start(), line + n) for n, row in enumerate(rows)])
-        place = (self.path, line, -1)
-        if all(isinstance(part, str) for part in parts):
-            return [(COMMENT, "".join(parts), place)]
-        if context in SPECIAL:  # that a script stands in a comment makes no difference to a browser
-            parts = [
-                part if isinstance(part, str) else quoted(f"_kid.text_of({context!r}, VALUE)", VALUE=part).value
-                for part in parts
-            ]
-        event = f"(_kid.COMMENT, _kid.comment(*TREES), {self.constant(place)})"
-        trees = ast.List([_tree([part]) for part in parts], ast.Load())
-        return [on_line(quoted(f"yield {event}", TREES=trees), line)]
+        if not text.startswith(("[", "<![")) and not text.endswith("//"):
+            return [event]
+        rows = re.finditer("^", data, re.MULTILINE)
+        parts = self._parts(data, [(row.start(), place[1] + n) for n, row in enumerate(rows)])
 
-    def element(
-        self, data: Any, line: int, lines: list[int], events: Iterator[Event], context: str, scope: Mapping[str, str],
-        declared: list[Event], root: bool,
-    ) -> Code:  # fmt: skip
-        """Compile an element with its directives, from the innermost out."""
-        name, attrs = data
-        scope = {**scope, **dict(pair for _, pair, _ in declared)}
-        plain, own = [], Own()
-        for (key, value), place in zip(attrs, lines, strict=True):
-            if key.namespace == KID:
-                own[key.localname] = value, place
-                self.known(key.localname, value, place, root)
-            else:
-                plain.append((key, value, place))
-        spaces = [event for event in declared if event[1][1] != KID]
-        code = self.tag(name, plain, own, line, events, context, scope, spaces)
-        for word in ("if", "for"):
-            if word in own:
-                text, place = own[word]
-                around = statement(f"{word} {text}", self.path, place)
-                around.body = self.joined(code) or [on_line(ast.Pass(), place)]
-                code = [around]
+        def events(frame: Frame) -> Iterable[Event]:
+            texts = [part if isinstance(part, str) else text_of(eval(part, frame), context) for part in parts]
+            return ((COMMENT, comment(*texts), place),)
+
+        return [Step(place[1], events)]
+
+    def _element(
+        self, start: Event, spaces: Mapping[str, str], events: Iterator[Event], context: str,
+        scope: Mapping[str, str], root: bool,
+    ) -> Steps:  # fmt: skip
+        """Compile an element with its directives, from the innermost out; `spaces` are the namespaces it declares."""
+        (name, attrs), place = start[1:]
+        pairs = [(key, value, line) for (key, value), line in zip(attrs, place[2], strict=True)]
+        own = {key.localname: (value, line) for key, value, line in pairs if key.namespace == KID}
+        for word, (text, line) in own.items():
+            self._take(word, text, line, root)
+        strip, value = own.get("strip", own.get("omit")), own.get("replace", own.get("content"))
+        bare = "replace" in own or (strip is not None and not strip[0].strip())
+        within = name.localname.lower() if name.localname.lower() in SPECIAL and not bare else context
+        if value is None:
+            steps = self._content(events, within, scope)
+        else:
+            _skip(events)
+            steps = [_shown(self._expression(*value), within)] if value[0].strip() else []
+        if not bare:
+            plain = [pair for pair in pairs if pair[0].namespace != KID]
+            declared = [(START_NS, pair, place) for pair in spaces.items() if pair[1] != KID]
+            ends = [(END_NS, pair[0], place) for _, pair, _ in reversed(declared)]
+            whole = [
+                *declared,
+                self._start(name, plain, own.get("attrs"), place, scope),
+                *steps,
+                (END, name, place),
+                *ends,
+            ]
+            steps = [_chosen(strip[1], self._expression(*strip), steps, whole)] if strip else whole
+        if "if" in own:
+            steps = [_chosen(own["if"][1], self._expression(*own["if"]), steps, [])]
+        if "for" in own:
+            steps = [self._loop(*own["for"], steps)]
         if "match" in own:
-            test, place = own["match"]
-            number = len(self.rules)
-            self.rules.append(f"(_kid_test_{number}, _kid_rule_{number})")
-            self.function(f"def _kid_rule_{number}(self, item, apply): pass", code, place)
-            self.lookup(f"def _kid_test_{number}(self, item): pass", test, place)
-            code = []
+            self.rules.append((self._expression(*own["match"]), steps))
+            steps = []
         for word in ("def", "slot"):
             if word in own:
-                called = self.definition(*own[word], code)
-                code = [on_line(quoted(f"yield from _kid.content(self.{called}())"), line)] if word == "slot" else []
-        return code
+                called = self._definition(*own[word], steps)
+                steps = [_shown(self._expression(f"self.{called}()", place[1]), "")] if word == "slot" else []
+        return steps
 
-    def known(self, word: str, text: str, line: int, root: bool) -> None:
+    def _expression(self, text: str, line: int) -> CodeType:
+        return expression(text, self.path, line)
+
+    def _take(self, word: str, text: str, line: int, root: bool) -> None:
         """Refuse what is no directive; take up those of the whole template."""
         if word not in DIRECTIVES:
             known = ", py:".join(DIRECTIVES)
             raise TemplateSyntaxError(f"there is no py:{word}; there are py:{known}", self.path, line)
-        if word in ("extends", "layout") and not root:
-            raise TemplateSyntaxError(f"py:{word} belongs on the outermost element", self.path, line)
-        if word == "extends":
-            self.line = line
-            for part in map(str.strip, text.split(",")):
-                value = f"lambda: ({part})" if is_expression(part) else "None"
-                self.bases += f"_kid.base(_kid_scope, {part!r}, {value}, {f'extends={text!r}'!r}), "
-        elif word == "layout":
-            self.layout = repr(text)
-            if is_expression(text):
-                self.lookup("def _kid_layout(self): pass", text, line)
-                self.layout += ", _kid_layout"
+        if word in self.named:
+            if not root:
+                raise TemplateSyntaxError(f"py:{word} belongs on the outermost element", self.path, line)
+            for part in text.split(",") if word == "extends" else [text]:
+                value = self._expression(part, line) if is_expression(part) else None
+                self.named[word].append((part.strip(), value, f"{word}={text!r}", line))
 
-    def definition(self, text: str, line: int, code: Code) -> str:
-        found = _SIGNATURE.fullmatch(text)
-        if not found:
+    def _loop(self, text: str, line: int, steps: Steps) -> Step:
+        head = parsed(f"for {text}: pass", self.path, line)
+        if len(head) != 1 or not isinstance(head[0], ast.For) or len(head[0].body) != 1 or head[0].orelse:
+            raise TemplateSyntaxError(f"py:for takes target in values, not {text}", self.path, line)
+        target, values = head[0].target, code(ast.Expression(head[0].iter), self.path)
+        plain, name = isinstance(target, ast.Name), getattr(target, "id", "_kid_item")
+        parts = ast.copy_location(ast.Assign([target], ast.Name(name, ast.Load())), target)
+        assign = code(ast.fix_missing_locations(ast.Module([parts], [])), self.path)
+
+        def events(frame: Frame) -> Iterator[Event]:
+            for item in eval(values, frame):
+                frame[name] = item
+                if not plain:
+                    exec(assign, frame)
+                yield from run(steps, frame)
+
+        return Step(line, events)
+
+    def _definition(self, text: str, line: int, steps: Steps) -> str:
+        signature = _SIGNATURE.fullmatch(text)
+        if not signature:
             raise TemplateSyntaxError(f"py:def takes name(arguments), not {text}", self.path, line)
-        arguments = f", {found[2]}" if (found[2] or "").strip() else ""
-        self.function(statement(f"def _kid_def_{found[1]}(self{arguments})", self.path, line), code, line)
-        self.defs.append(f"{found[1]!r}: _kid_def_{found[1]}")
-        return found[1]
+        bind = parsed(f"def {signature[1]}({signature[2] or ''}): return locals()", self.path, line)
+        self.defs[signature[1]] = code(ast.Module(bind, []), self.path), steps
+        return signature[1]
 
-    def tag(
-        self, name: QName, attrs: list[tuple[str, str, int]], own: Own, line: int, events: Iterator[Event],
-        context: str, scope: Mapping[str, str], spaces: list[Event],
-    ) -> Code:  # fmt: skip
-        """Compile start, content and end of an element, as far as `py:strip` leaves them."""
-        place = (self.path, line, -1)
-        strip, content = own.get("strip", own.get("omit")), own.get("replace", own.get("content"))
-        bare = "replace" in own or (strip is not None and not strip[0].strip())
-        local = name.localname.lower()
-        within = local if local in SPECIAL and not bare else context
-        if content is None:
-            inside = self.content(events, within, scope)
-        else:
-            _skip(events)
-            inside = [self.value(expression(content[0], self.path, content[1]), within)] if content[0].strip() else []
-        if bare:
-            return inside
-        ends: Code = [(END_NS, event[1][0], place) for event in reversed(spaces)]
-        start, end = [*spaces, self.start(name, attrs, own, line, scope)], [(END, name, place), *ends]
-        if not strip:
-            return [*start, *inside, *end]
-        kept = f"_kid_kept_{len(self.constants)}"
-        self.constants[kept] = None  # so that another one has another name
-        test = quoted(f"{kept} = not STRIP", STRIP=expression(strip[0], self.path, strip[1]))
-        open_, close = quoted(f"if {kept}: pass"), quoted(f"if {kept}: pass")
-        open_.body, close.body = self.joined(start), self.joined(end)
-        return [on_line(test, strip[1]), on_line(open_, line), *inside, on_line(close, line)]
+    def _start(
+        self, name: QName, attrs: list[tuple[QName, str, int]], more: tuple[str, int] | None, place: Any,
+        scope: Mapping[str, str],
+    ) -> Event | Step:  # fmt: skip
+        found = [(key, self._parts(value, [(0, line)])) for key, value, line in attrs]
+        if more is None and all(isinstance(part, str) for _, parts in found for part in parts):
+            return START, (name, Attrs([(key, "".join(map(str, parts))) for key, parts in found])), place
+        given = more and mapping(more[0], self.path, more[1])
 
-    def start(
-        self, name: QName, attrs: list[tuple[str, str, int]], own: Own, line: int, scope: Mapping[str, str]
-    ) -> ast.stmt | Event:
-        parsed = [(key, self.values(value, [(0, place)])) for key, value, place in attrs]
-        if "attrs" not in own and not any(isinstance(part, ast.expr) for _, parts in parsed for part in parts):
-            return START, (name, Attrs([(key, "".join(parts)) for key, parts in parsed])), (self.path, line, -1)
-        pairs = [quoted(f"({self.constant(key)}, VALUE)", VALUE=_tree(found)).value for key, found in parsed]
-        parts: dict[str, ast.expr] = {"PAIRS": ast.List(pairs, ast.Load())}
-        call = "_kid.attributes(*PAIRS)"
-        if "attrs" in own:
-            call = f"_kid.updated(PAIRS, MORE, {self.constant(dict(scope))})"
-            parts["MORE"] = self.mapping(*own["attrs"])
-        place = self.constant((self.path, line, -1))
-        return on_line(quoted(f"yield (_kid.START, ({self.constant(name)}, {call}), {place})", **parts), line)  # type: ignore[no-any-return]
+        def events(frame: Frame) -> Iterable[Event]:
+            pairs: list[tuple[str, Any]] = []
+            for key, parts in found:
+                values = [part if isinstance(part, str) else eval(part, frame) for part in parts]
+                pairs.append((key, values[0] if len(values) == 1 else tuple(values) if values else ""))
+            return ((START, (name, attributes(pairs, eval(given, frame) if given else (), scope)), place),)
 
-    def mapping(self, text: str, line: int) -> ast.expr:
-        """Parse `py:attrs`: a mapping or pairs, a mapping's inside, or keywords of any name: `class=x, xml:lang=y`."""
-        try:
-            return expression(text, self.path, line)
-        except TemplateSyntaxError as error:
-            try:
-                return expression(f"{{{_keywords(text.strip())}}}", self.path, line)
-            except (*REFUSALS, tokenize.TokenError):
-                what = f"py:attrs takes a dict, pairs or keywords, not {text}: {error.__cause__}"
-                raise TemplateSyntaxError(what, self.path, line) from error
+        return Step(place[1], events)
+
+
+def _shown(value: CodeType, context: str) -> Step:
+    if context:
+        return Step(value.co_firstlineno, lambda frame: special(eval(value, frame), context))
+    return Step(value.co_firstlineno, lambda frame: content(eval(value, frame)))
+
+
+def _executed(line: int, block: CodeType) -> Step:
+    def events(frame: Frame) -> Iterable[Event]:
+        exec(block, frame)
+        return ()
+
+    return Step(line, events)
+
+
+def _chosen(line: int, test: CodeType, steps: Steps, otherwise: Steps) -> Step:
+    return Step(line, lambda frame: run(steps if eval(test, frame) else otherwise, frame))
 
 
 def _skip(events: Iterator[Event]) -> None:
@@ -226,23 +229,3 @@ def _skip(events: Iterator[Event]) -> None:
     while depth:
         kind = next(events)[0]
         depth += (kind is START) - (kind is END)
-
-
-def _tree(parts: list[Any]) -> ast.expr:
-    """Return one expression for parts of a text."""
-    trees = [ast.Constant(part) if isinstance(part, str) else part for part in parts]
-    return trees[0] if len(trees) == 1 else ast.Tuple(trees, ast.Load()) if trees else ast.Constant("")
-
-
-def _keywords(text: str) -> str:
-    """Quote what stands before each outer `=`, and write a colon for it."""
-    flat, depth, done, start = text.replace("\n", " "), 0, "", 0
-    for token in tokenize.generate_tokens(io.StringIO(flat).readline):
-        depth += (token.string in ("(", "[", "{")) - (token.string in (")", "]", "}"))
-        if token.type == tokenize.OP and token.string == "=" and depth == 0:
-            name = _KEYWORD.search(flat[start : token.start[1]])
-            if not name:
-                raise ValueError("a name belongs before =")
-            done += flat[start : start + name.start()] + f"{name[1]!r}:"
-            start = token.end[1]
-    return done + flat[start:]

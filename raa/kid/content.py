@@ -10,7 +10,7 @@ from typing import Any
 from genshi.builder import Fragment
 from genshi.core import COMMENT, END, END_NS, PI, START, START_NS, TEXT, Attrs, Markup, QName, Stream, StreamEventKind
 
-from raa.kid.element import Text, add_text, event_element, expanded
+from raa.kid.element import Element, Text, filled
 from raa.kid.errors import MARKUP, TemplateError
 from raa.kid.parse import Event, parse
 
@@ -24,6 +24,10 @@ _NAME = re.compile(
 )
 #: what can neither end a string of JavaScript or CSS, nor be code outside of one
 _UNSAFE = re.compile(r"[^A-Za-z0-9_ .,:/-]")
+_ESCAPES: dict[str, Callable[[re.Match[str]], str]] = {
+    "script": lambda found: json.dumps(found[0])[1:-1] if found[0] > "\x7f" else f"\\u{ord(found[0]):04x}",
+    "style": lambda found: f"\\{ord(found[0]):06x}",
+}
 
 
 class ElementStream(Stream):  # type: ignore[misc]
@@ -37,12 +41,7 @@ class ElementStream(Stream):  # type: ignore[misc]
 
     def expand(self) -> Any:
         """Return the element, or the list of elements, that the events make up."""
-        found = []
-        for event in self.events:
-            if event[0] is START:
-                found.append(expanded(event_element(event), self.events))
-            elif event[0] is TEXT and found:
-                add_text(found, [found[-1].tail or "", event[1]])
+        found = [child for child in filled(Element("all"), self.events) if isinstance(child.tag, str)]
         return found[0] if len(found) == 1 else found
 
 
@@ -57,37 +56,34 @@ def XML(
     """
     if isinstance(text, bytes) and fragment:
         text = text.decode(encoding or "utf-8")
-    if isinstance(text, str) and fragment and not text.startswith(("<?xml ", "<!DOCTYPE ")):
-        text = "<xml" + (f' xmlns="{attribute(Markup(xmlns))}"' if xmlns else "") + f">{text}</xml>"
-        return ElementStream(parse(text, MARKUP, entities=entity_map)[1 + bool(xmlns) : -1 - bool(xmlns)])
-    return ElementStream(parse(text, MARKUP, encoding=encoding, entities=entity_map))
+    wrapped = fragment and not str(text).startswith(("<?xml ", "<!DOCTYPE "))
+    if wrapped:
+        text = "<xml" + (f' xmlns="{attribute(Markup(xmlns))}"' if xmlns else "") + f">{text!s}</xml>"
+    events = parse(text, MARKUP, encoding=encoding, entities=entity_map)
+    return ElementStream(events[1 + bool(xmlns) : -1 - bool(xmlns)] if wrapped else events)
 
 
 def content(value: Any) -> Iterable[Event]:
     """Return the events of any value, as Kid did: texts, numbers, elements, streams, templates, and lists of them."""
     if value is None:
         return ()
-    if isinstance(value, int | float):
-        value = str(value)
+    if isinstance(value, (int, float, bytes)):
+        value = value.decode("utf-8") if isinstance(value, bytes) else str(value)
     if isinstance(value, str):
         if isinstance(value, Markup) or hasattr(value, "__html__"):
             return ((TEXT, Markup(value), NOWHERE),)
         return ((TEXT, Text(_clean(value)), NOWHERE),) if value else ()
-    if isinstance(value, Stream | Fragment):
+    if isinstance(value, (Stream, Fragment)):
         return iter(value)  # type: ignore[no-any-return]
-    if hasattr(value, "tag") and hasattr(value, "attrib"):
+    if hasattr(value, "attrib"):
         return _element(value)
-    if isinstance(value, bytes):
-        return content(value.decode("utf-8"))
-    return _each(value) if hasattr(value, "__iter__") else content(str(value))
+    if not hasattr(value, "__iter__"):
+        return content(str(value))
+    return (event for part in value for event in ((part,) if _is_event(part) else content(part)))
 
 
-def _each(values: Iterable[Any]) -> Iterator[Event]:
-    for value in values:
-        if type(value) is tuple and len(value) == 3 and type(value[0]) is StreamEventKind:
-            yield value
-        else:
-            yield from content(value)
+def _is_event(value: Any) -> bool:
+    return type(value) is tuple and len(value) == 3 and type(value[0]) is StreamEventKind
 
 
 def _element(element: Any) -> Iterator[Event]:
@@ -102,8 +98,8 @@ def _element(element: Any) -> Iterator[Event]:
     else:
         name, declared = _named(element.tag), getattr(element, "declared", ())
         yield from ((START_NS, pair, NOWHERE) for pair in declared)
-        yield START, (name, attributes(*element.attrib.items())), NOWHERE
-        for kind, data, place in content(text):
+        yield START, (name, attributes(element.attrib.items())), NOWHERE
+        for kind, data, place in content(text) if text else ():
             if kind is TEXT and name.localname.lower() in SPECIAL:  # code set it whole, and it may not end the element
                 data = type(data)(data.replace("</", "<\\/"))
             yield kind, data, place
@@ -111,7 +107,8 @@ def _element(element: Any) -> Iterator[Event]:
             yield from _element(child)
         yield END, name, NOWHERE
         yield from ((END_NS, prefix, NOWHERE) for prefix, _ in declared)
-    yield from content(element.tail)
+    if element.tail:
+        yield from content(element.tail)
 
 
 def attribute(value: Any) -> str | None:
@@ -120,42 +117,40 @@ def attribute(value: Any) -> str | None:
         return None
     if isinstance(value, Markup):
         return Markup(value.replace("<", "&lt;").replace('"', "&#34;"))  # type: ignore[no-any-return]
-    if isinstance(value, tuple) and value and type(value[0]) is StreamEventKind and value[0] is TEXT:
-        return str(value[1])
+    if hasattr(value, "attrib") or (_is_event(value) and value[0] is not TEXT):
+        raise TemplateError("markup cannot stand in an attribute")
     if isinstance(value, bytes):
         value = value.decode("utf-8")
-    if hasattr(value, "attrib") or (type(value) is tuple and value and type(value[0]) is StreamEventKind):
-        raise TemplateError("markup cannot stand in an attribute")
     if isinstance(value, str) or not hasattr(value, "__iter__"):
         return _clean(str(value))
-    texts = [str(text) for text in map(attribute, value) if text is not None]
+    texts = [str(value[1])] if _is_event(value) else [str(text) for text in map(attribute, value) if text is not None]
     return "".join(texts) if texts else None
 
 
-def attributes(*pairs: tuple[str, Any]) -> Attrs:
-    """Return attributes without those whose value is None; a tuple of parts is one text."""
-    found = []
+def attributes(pairs: Iterable[tuple[str, Any]], more: Any = (), spaces: Mapping[str, str] | None = None) -> Attrs:
+    """Return attributes without those whose value is None; a tuple of parts is one text.
+
+    Those of `py:attrs` are `more`: a mapping or pairs, whose prefixes are resolved by `spaces`.
+    """
+    try:
+        given = dict(more)
+    except (TypeError, ValueError):
+        raise TemplateError(f"py:attrs takes a dict or a list of pairs, not {type(more).__name__}") from None
+    if given:
+        found: dict[str, Any] = dict(pairs)
+        for name, value in given.items():
+            prefix, colon, local = str(name).partition(":")
+            found[f"{{{spaces[prefix]}}}{local}" if colon and spaces and prefix in spaces else name] = value
+        pairs = found.items()
+    texts = []
     for name, value in pairs:
         try:
             text = attribute(value)
         except TemplateError as error:
             raise TemplateError(f'Illegal value for attribute "{name}": {error}') from None
         if text is not None:
-            found.append((_named(name), text))
-    return Attrs(found)
-
-
-def updated(pairs: Iterable[tuple[str, Any]], more: Any, scope: Mapping[str, str]) -> Attrs:
-    """Return attributes with those of `py:attrs`: a mapping or pairs; None takes one away, prefixes are resolved."""
-    found: dict[str, Any] = dict(pairs)
-    try:
-        given = dict(more)
-    except (TypeError, ValueError):
-        raise TemplateError(f"py:attrs takes a dict or a list of pairs, not {type(more).__name__}") from None
-    for name, value in given.items():
-        prefix, colon, local = str(name).partition(":")
-        found[f"{{{scope[prefix]}}}{local}" if colon and prefix in scope else name] = value
-    return attributes(*found.items())
+            texts.append((_named(name), text))
+    return Attrs(texts)
 
 
 def comment(*parts: Any) -> str:
@@ -166,35 +161,26 @@ def comment(*parts: Any) -> str:
     return text + " " if text.endswith("-") else text
 
 
-def script(value: Any) -> Iterator[Event]:
-    """Yield the events of a value inside `<script>`: numbers and booleans as JSON, texts as what a JSON string holds.
+def special(value: Any, context: str) -> Iterator[Event]:
+    """Yield the events of a value inside `<script>` or `<style>`, as a string there holds it.
 
-    What is marked (`XML()`, `tojson()`, `Markup`) goes out as it is. Outside of a JavaScript string a text is at most
-    a word or a number there, or an error of syntax, never code.
+    In a script numbers and booleans are JSON. Outside of a JavaScript string a text is at most a word or a number, or
+    an error of syntax, never code. What is marked (`XML()`, `tojson()`, `Markup`) goes out as it is.
     """
-    if isinstance(value, bool | int | float):
-        value = Markup(
-            json.dumps(value if isinstance(value, bool) else float(value) if isinstance(value, float) else int(value))
-        )
-    return _escaped(value, lambda found: json.dumps(found[0])[1:-1] if found[0] > "\x7f" else f"\\u{ord(found[0]):04x}")
-
-
-def style(value: Any) -> Iterator[Event]:
-    """Yield the events of a value inside `<style>`; what could end a rule is written as CSS escapes."""
-    return _escaped(value, lambda found: f"\\{ord(found[0]):06x}")
-
-
-def _escaped(value: Any, escape: Callable[[re.Match[str]], str]) -> Iterator[Event]:
+    if context == "script" and isinstance(value, int | float):
+        value = Markup(json.dumps(value))
     for kind, data, place in content(value):
         if kind is TEXT and not isinstance(data, Markup):
-            data = _UNSAFE.sub(escape, data) if isinstance(data, Text) else data.replace("</", "<\\/")
+            data = _UNSAFE.sub(_ESCAPES[context], data) if isinstance(data, Text) else data.replace("</", "<\\/")
         yield kind, data, place
 
 
-def text_of(context: str, value: Any) -> str:
-    """Return the text of a value in a script or style sheet, for a comment there."""
-    events, dash = (script(value), "\\u002d") if context == "script" else (style(value), "\\00002d")
-    return "".join(data for kind, data, _ in events if kind is TEXT).replace("--", "-" + dash)
+def text_of(value: Any, context: str) -> Any:
+    """Return what a comment holds of a value; in a script or style sheet it is text of theirs."""
+    if not context:  # that a script stands in a comment makes no difference to a browser
+        return value
+    text = "".join(data for kind, data, _ in special(value, context) if kind is TEXT)
+    return text.replace("--", "-" + ("\\u002d" if context == "script" else "\\00002d"))
 
 
 def tojson(value: Any) -> Markup:

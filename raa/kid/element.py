@@ -39,14 +39,13 @@ def SubElement(parent: Any, tag: str, attrib: dict[str, Any] | None = None, **mo
     return element
 
 
-def event_element(event: Event) -> Element:
+def begun(start: Event) -> Element:
     """Return the element that a start event begins, as yet without what is in it."""
-    return Element(event[1][0], dict(event[1][1]))
+    return Element(start[1][0], dict(start[1][1]))
 
 
-def expanded(element: Element, events: Iterator[Event]) -> Element:
-    """Take an element's events up to its end, and put what they hold into it."""
-    stack: list[Any] = [element]
+def filled(element: Element, events: Iterator[Event]) -> Element:
+    """Put what events hold, up to the element's end, into it; what is marked stays marked."""
     pieces: list[str] = []
     declared: list[tuple[str, str]] = []
     for event in events:
@@ -55,30 +54,28 @@ def expanded(element: Element, events: Iterator[Event]) -> Element:
             pieces.append(data)
             continue
         if pieces:
-            add_text(stack[-1], pieces)
+            _add_text(element, pieces)
             pieces = []
         if kind is START:
-            child = event_element(event)
+            child = begun(event)
             child.declared, declared = declared, []
-            stack[-1].append(child)
-            stack.append(child)
+            element.append(filled(child, events))
         elif kind is END:
-            stack.pop()
-            if not stack:
-                break
+            break
         elif kind is START_NS:
             declared.append(data)
         elif kind is COMMENT or kind is PI:
-            stack[-1].append(Comment(data) if kind is COMMENT else ProcessingInstruction(*data))
+            element.append(Comment(data) if kind is COMMENT else ProcessingInstruction(*data))
+    if pieces:
+        _add_text(element, pieces)
     return element
 
 
-def add_text(element: Any, pieces: list[str]) -> None:
-    """Put texts behind what an element holds; marked ones stay marked, those out of expressions stay that."""
-    text = "".join(pieces)
-    if any(isinstance(piece, Markup) for piece in pieces):
+def _add_text(element: Element, pieces: list[str]) -> None:
+    text, kinds = "".join(pieces), set(map(type, pieces))
+    if Markup in kinds:
         text = Markup("".join(escape(piece, quotes=False) for piece in pieces))
-    elif any(isinstance(piece, Text) for piece in pieces):
+    elif Text in kinds:
         text = Text(text)
     if len(element):
         element[-1].tail = text

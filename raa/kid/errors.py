@@ -3,11 +3,8 @@
 from __future__ import annotations
 
 import functools
-import re
-from collections.abc import Iterator
-from contextlib import contextmanager
 from pathlib import Path
-from types import TracebackType
+from traceback import walk_tb
 from typing import Any
 from xml.parsers.expat import ExpatError
 
@@ -60,49 +57,26 @@ def _also(kind: Any) -> Any:
     return type(kind.__name__, (kind, TemplateError), text)
 
 
-def _place_of(trace: TracebackType | None) -> tuple[str, int]:
-    """Return path and line of the innermost template in a traceback."""
-    path, line = "", 0
-    while trace is not None:
-        scope = trace.tb_frame.f_globals
-        if "_kid" in scope and trace.tb_frame.f_code.co_filename == scope["__file__"]:
-            path, line = scope["__file__"], trace.tb_lineno
-        trace = trace.tb_next
-    return path, line
+def locate(error: Exception, path: str = "", line: int = 0) -> None:
+    """Raise an error anew with file and line of the innermost template it passed, or with these.
 
-
-def told(error: Exception) -> str:
-    """Return an error's text; that the names of a page are local ones is an affair of ours."""
-    name = isinstance(error, NameError) and re.search(r"variable ('\w+')", str(error))
-    return f"name {name[1]} is not defined" if name else str(error)
-
-
-@contextmanager
-def locating() -> Iterator[None]:
-    """Let errors of templates name their places."""
-    try:
-        yield
-    except Exception as error:
-        found = _located(error)
-        if found is error:
-            raise
-        raise found from error
-
-
-def _located(error: Exception) -> Exception:
-    """Return the error with the template's file and line in its text; other errors of raa stay what they are."""
-    path, line = _place_of(error.__traceback__)
-    if not line or (isinstance(error, RaaError) and getattr(error, "path", path) not in ("", MARKUP)):
-        return error
+    Errors of raa that know their place, or are no template's, stay what they are: it returns.
+    """
+    if isinstance(error, RaaError) and getattr(error, "path", None) not in ("", MARKUP):
+        return
+    for frame, number in walk_tb(error.__traceback__):
+        if "_kid_scope" in frame.f_globals and frame.f_code.co_filename == frame.f_globals["__file__"]:
+            path, line = frame.f_code.co_filename, number
+    if not line:
+        return
     if isinstance(error, TemplateError):
         error.path, error.line, error.msg = path, line, _place(path, line) + error.msg
-        return error
-    kind: Any = NameError if isinstance(error, UnboundLocalError) else type(error)
+        return
     try:
-        found = _also(kind)(*error.args)
-        found.__dict__.update(error.__dict__)
+        kind: Any = type(error)
+        located = _also(kind)(*error.args)
+        located.__dict__.update(error.__dict__)
     except Exception:  # noqa: BLE001 - the class wants arguments of its own
-        found = TemplateError()
-    found.__dict__.update(path=path, line=line, msg=f"{_place(path, line)}{kind.__name__}: {told(error)}")
-    located: Exception = found.with_traceback(error.__traceback__)
-    return located
+        located = TemplateError()
+    located.__dict__.update(path=path, line=line, msg=f"{_place(path, line)}{type(error).__name__}: {error}")
+    raise located.with_traceback(error.__traceback__) from error

@@ -27,16 +27,12 @@ def interpolate(text: str, valid: Callable[[str], bool]) -> list[str | tuple[str
             continue
         source, offset = found["name"], found.start("name")
         if found["open"]:
-            end, offset = _closing(text, start, valid), start
-            source, start = text[offset:end], end + 1
+            ends = [brace.start() for brace in islice(_BRACE.finditer(text, start), _TRIES)]
+            sources = [text[start:end] for end in ends]
+            source = next((each for each in sources if not each.strip() or valid(each)), sources[0])
+            offset, start = start, start + len(source) + 1
         if source.strip():
             parts += [plain] * bool(plain) + [(source, offset)]
             plain = ""
     plain += text[start:]
     return [*parts, plain] if plain else parts
-
-
-def _closing(text: str, start: int, valid: Callable[[str], bool]) -> int:
-    """Return where the brace is that closes an expression; there is one."""
-    ends = [found.start() for found in islice(_BRACE.finditer(text, start), _TRIES)]
-    return next((end for end in ends if not text[start:end].strip() or valid(text[start:end])), ends[0])

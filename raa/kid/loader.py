@@ -7,16 +7,19 @@ import importlib
 import importlib.util
 import threading
 from collections.abc import Callable, Iterable, Iterator, Mapping
+from contextlib import suppress
 from functools import partial
 from pathlib import Path
 from types import ModuleType
 from typing import Any
 
-from raa.kid import runtime
+from raa.kid import python
 from raa.kid.compiler import compiled
 from raa.kid.content import XML, ElementStream, tojson
 from raa.kid.element import Comment, Element, ProcessingInstruction, SubElement
-from raa.kid.errors import TemplateNotFound, locating
+from raa.kid.errors import TemplateNotFound, locate
+from raa.kid.steps import Return
+from raa.kid.template import assemble
 
 EXTENSION = ".kid"
 #: stands for the path of a template that is given as text
@@ -25,9 +28,8 @@ TEXT = "<template>"
 #: what a template finds in its module
 NAMES: dict[str, Any] = {
     "XML": XML, "tojson": tojson, "Element": Element, "SubElement": SubElement, "Comment": Comment,
-    "ProcessingInstruction": ProcessingInstruction, "ElementStream": ElementStream, "_kid": runtime,
+    "ProcessingInstruction": ProcessingInstruction, "ElementStream": ElementStream,
 }  # fmt: skip
-_PYTHON_2 = {"unicode": runtime.unicode, "basestring": str, "unichr": chr, "xrange": range, "long": int}
 
 
 class Loader:
@@ -46,8 +48,8 @@ class Loader:
         self.packages = {name: folder.resolve() for name, folder in (packages or {}).items()}
         self.confined = confined
         self.reload = reload
-        self._modules: dict[Path, tuple[tuple[int, int], ModuleType]] = {}
-        self._found: dict[tuple[str, str], Path] = {}
+        self._modules: dict[str, tuple[tuple[int, int], ModuleType]] = {}
+        self._found: dict[tuple[str, str], str] = {}
         self._lock = threading.RLock()
 
     def find(self, name: str, beside: str = "") -> Path:
@@ -82,14 +84,12 @@ class Loader:
         """Return a template's module; its class is `Template`."""
         asked = str(name), beside
         with self._lock:
-            path = None if self.reload else self._found.get(asked)
-            if path is None:
-                path = self._found[asked] = self.find(*asked)
             if self.reload and any(_state(file) != state for file, (state, _) in self._modules.items()):
                 self._modules.clear()  # what extends a changed file has changed, too
+            path = self._found[asked] = (not self.reload and self._found.get(asked)) or str(self.find(*asked))
             if path not in self._modules:
                 state = _state(path)
-                module = self.run(ModuleType(f"kid_{path.stem}"), path.read_bytes(), str(path), encoding)
+                module = self.run(ModuleType(f"kid_{Path(path).stem}"), Path(path).read_bytes(), path, encoding)
                 self._modules[path] = state, module
             return self._modules[path][1]
 
@@ -100,17 +100,26 @@ class Loader:
     ) -> ModuleType:  # fmt: skip
         """Compile a template and run it as this module, which has `names` from the beginning."""
         path = path or TEXT
-        template = compiled(source, path, encoding, None if entities is None else tuple(sorted(entities.items())))
-        module.__file__ = path
+        made = compiled(source, path, encoding, None if entities is None else tuple(sorted(entities.items())))
         scope = module.__dict__
-        scope |= {**NAMES, **template.constants, "_kid_scope": scope, "_kid_loader": self, "layout_params": {}}
-        scope["__builtins__"] = {**vars(builtins), **_PYTHON_2, "__import__": self._import}
+        scope |= {
+            **NAMES,
+            "_kid_scope": scope,
+            "_kid_decode": python.decode,
+            "_kid_return": Return,
+            "layout_params": {},
+        }
+        scope |= {"_kid_assemble": partial(assemble, made, scope, self.load), "__file__": path}
+        scope["__builtins__"] = {**vars(builtins), **python.NAMES, "__import__": self._import}
         scope |= {"document": partial(self.document, beside=path), **(names or {})}
-        with locating():
+        try:
             if execute:
-                execute(module, template.code)
+                execute(module, made.code)
             else:
-                exec(template.code, scope)  # noqa: S102 - that is what a template is
+                exec(made.code, scope)  # noqa: S102 - that is what a template is
+        except Exception as error:
+            locate(error)
+            raise
         return module
 
     def document(self, file: str, encoding: str | None = None, *, beside: str = "") -> ElementStream:
@@ -131,29 +140,26 @@ class Loader:
         except ModuleNotFoundError as error:
             if not f"{name}.".startswith(f"{error.name}."):  # it is there, and lacks something itself
                 raise
-            try:
-                found = self.load(name, beside)
-                return found if fromlist else _bound(name, found)
-            except TemplateNotFound:
-                module, missing = ModuleType(name), error
+            missing = error
+            with suppress(TemplateNotFound):
+                return self.load(name, beside) if fromlist else _bound(name, self.load(name, beside))
+            module = ModuleType(name)
         for part in fromlist or ():
-            if part != "*" and not hasattr(module, part):
-                try:
+            with suppress(TemplateNotFound):
+                if part != "*" and not hasattr(module, part):
                     setattr(module, part, self.load(f"{name}.{part}", beside))
                     missing = None
-                except TemplateNotFound:
-                    continue
         if missing:
             raise missing
         return module
 
 
-def _state(path: Path) -> tuple[int, int]:
+def _state(path: str) -> tuple[int, int]:
     """Return what tells a changed file, without reading it."""
-    try:
-        return path.stat().st_mtime_ns, path.stat().st_size
-    except OSError:
-        return 0, 0
+    with suppress(OSError):
+        found = Path(path).stat()
+        return found.st_mtime_ns, found.st_size
+    return 0, 0
 
 
 def _bound(name: str, module: ModuleType) -> ModuleType:
@@ -162,9 +168,8 @@ def _bound(name: str, module: ModuleType) -> ModuleType:
     if not outer:
         return module
     try:
-        setattr(importlib.import_module(outer), last, module)
-        return importlib.import_module(name.partition(".")[0])
+        package = importlib.import_module(outer)
     except ModuleNotFoundError:
         package = ModuleType(outer)
-        setattr(package, last, module)
-        return _bound(outer, package)
+    setattr(package, last, module)
+    return _bound(outer, package)

@@ -70,11 +70,8 @@ class Widgets:
             calls = iter(lambda: self._calls.pop(), None)
             self._events = iter(self._shared("kidwidget.html", {"ui": self._ui, "calls": calls}))
         self._calls.append((name, arguments, named))
-        events, self._events, self._busy = (
-            self._events,
-            None,
-            True,
-        )  # gone, if this call fails or is not read to its end
+        # gone, if this call fails or is not read to its end
+        events, self._events, self._busy = self._events, None, True
         try:
             for event in events:
                 if event[0] is PI and event[1] == ("raa", "begin"):
@@ -97,10 +94,10 @@ def parts(events: Iterable[Event]) -> tuple[str, list[Event], Attrs, list[Event]
     attributes, body, outside = _taken(rest, "body")
     if attributes is None:
         attributes, body = Attrs(), outside
-    title = ""
-    while any(_starts(event, "title") for event in head):
-        _, inside, head = _taken(head, "title")
+    title, titled, inside, head = "", *_taken(head, "title")
+    while titled is not None:
         title = title or "".join(data for kind, data, _ in inside if kind is TEXT).strip()
+        titled, inside, head = _taken(head, "title")
     kept: list[Event] = []
     inside_charset = False
     for event in head:
@@ -123,14 +120,17 @@ def _tells_charset(attrs: Attrs) -> bool:
 
 def _taken(events: list[Event], name: str) -> tuple[Attrs | None, list[Event], list[Event]]:
     """Split events at the first element of a name: its attributes (None: there is none), what is in it, around it."""
-    begin = next((n for n, event in enumerate(events) if _starts(event, name)), None)
+    begin = next((n for n, event in enumerate(events) if event[0] is START and _starts(event, name)), None)
     if begin is None:
         return None, [], events
     depth = 0
     for end in range(begin, len(events)):
-        depth += (events[end][0] is START) - (events[end][0] is END)
-        if not depth:
-            break
+        if events[end][0] is START:
+            depth += 1
+        elif events[end][0] is END:
+            depth -= 1
+            if not depth:
+                break
     return events[begin][1][1], events[begin + 1 : end], [*events[:begin], *events[end + 1 :]]
 
 
@@ -143,7 +143,7 @@ def with_tokens(events: Iterable[Event], token: str) -> Iterator[Event]:
             if event[0] is END and event[1].localname.lower() == "form":
                 yield from _with_token(form, token)
                 form = []
-        elif _starts(event, "form") and _posts_here(event[1][1]):
+        elif event[0] is START and _starts(event, "form") and _posts_here(event[1][1]):
             form = [event]
         else:
             yield event
@@ -152,14 +152,15 @@ def with_tokens(events: Iterable[Event], token: str) -> Iterator[Event]:
 
 def _posts_here(attrs: Attrs) -> bool:
     values = {name.lower(): str(value) for name, value in attrs}
+    if values.get("method", "").lower() != "post":
+        return False
     address = re.sub(r"[\x00-\x20]", "", values.get("action", ""))  # a browser ignores those
-    here = not address.startswith(("//", "\\", "/\\")) and not urlsplit(address).scheme
-    return values.get("method", "").lower() == "post" and here
+    return not address.startswith(("//", "\\", "/\\")) and not urlsplit(address).scheme
 
 
 def _with_token(form: list[Event], token: str) -> Iterator[Event]:
     yield form[0]
-    if not any(_starts(event, "input") and event[1][1].get("name") == "_token" for event in form):
+    if not any(event[0] is START and _starts(event, "input") and event[1][1].get("name") == "_token" for event in form):
         values = (("type", "hidden"), ("name", "_token"), ("value", token))
         name, place = QName("input"), form[0][2]
         yield START, (name, Attrs([(QName(key), value) for key, value in values])), place

@@ -63,6 +63,13 @@ def test_a_block_inside_a_loop_belongs_to_it() -> None:
     assert inside('<p py:for="n in (1, 2)"><?python n = n * 10 ?>$n</p>') == "<p>10</p><p>20</p>"
 
 
+def test_a_block_may_import_all_of_a_module_and_end_its_function() -> None:
+    body = "<b py:def='f' py:strip=''>1<?python\nfor n in (1, 2):\n    def g(): return n\n    if g(): return\n?>2</b>"
+
+    assert inside(f"{body}<?python from math import * ?>${{f()}}${{floor(3.5)}}") == "13"
+    assert inside("1<p py:if='1' py:strip=''><?python return ?>2</p>3", output="plain") == "1"
+
+
 def test_an_empty_loop_or_condition_says_nothing() -> None:
     assert inside('<p py:if="1" py:replace=""/><p py:for="n in (1,)" py:replace=""/><p py:match="0"/>') == ""
 
