@@ -6,7 +6,7 @@ import pytest
 from spreading import APART, SECONDS, TESTS, Spread, file_of
 
 
-@pytest.mark.parametrize("file", [*SECONDS, *APART])
+@pytest.mark.parametrize("file", sorted({*SECONDS, *APART}))
 def test_files_that_are_named_are_there(file: str) -> None:
     assert (TESTS / file).is_file()
 
