@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections import Counter
 from dataclasses import dataclass, field
 from datetime import UTC, date, datetime, timedelta
@@ -153,7 +154,10 @@ class Kept:
         for number, rows in by_occurrence.items():
             if [row["attempt"] for row in rows] != list(range(1, len(rows) + 1)):
                 found.append(f"occurrence {number} has attempts {[row['attempt'] for row in rows]}")
-            policy = self.lives[rows[0]["schedule_id"]].policy if rows[0]["schedule_id"] in self.lives else {}
+            sched_id = rows[0]["schedule_id"]
+            # one whose answer a crash swallowed has no life that is known, and was never edited
+            stored = json.loads(self.schedules[sched_id]["policy"]) if sched_id in self.schedules else {}
+            policy = self.lives[sched_id].policy if sched_id in self.lives else stored
             failed = rows[-1]["state"] in ("failed", "timed_out")
             if len(rows) > 1 + policy.get("retries", 0) or (failed and len(rows) < 1 + policy.get("retries", 0)):
                 found.append(f"occurrence {number} was tried {len(rows)} times under {policy}")

@@ -239,10 +239,6 @@ class World:
                 self.to_freeze = False
                 self.freeze()
                 return
-            for pool in self.pools.values():
-                for worker in list(pool.busy):
-                    if worker.run is not None:
-                        worker.run.overdue()
             self.disk.flush(engine.ledger.database)
             self._failed = False
         except sqlite3.Error:
@@ -273,6 +269,9 @@ class World:
                 what()
             if self.up:
                 self.turn()
+            for worker in [worker for pool in self.pools.values() for worker in pool.busy]:
+                # whatever becomes of the scheduler's turn: each worker is looked after by a thread of its own
+                self.guarded(lambda run=worker.run: run and run.overdue())
 
     def _wake(self) -> float:
         if not self.up or self.engine is None:
