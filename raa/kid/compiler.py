@@ -124,13 +124,8 @@ class Compiled:
             plain = [pair for pair in pairs if pair[0].namespace != KID]
             declared = [(START_NS, pair, place) for pair in spaces.items() if pair[1] != KID]
             ends = [(END_NS, pair[0], place) for _, pair, _ in reversed(declared)]
-            whole = [
-                *declared,
-                self._start(name, plain, own.get("attrs"), place, scope),
-                *steps,
-                (END, name, place),
-                *ends,
-            ]
+            begin = self._start(name, plain, own.get("attrs"), place, scope)
+            whole = [*declared, begin, *steps, (END, name, place), *ends]
             steps = [_chosen(strip[1], self._expression(*strip), steps, whole)] if strip else whole
         if "if" in own:
             steps = [_chosen(own["if"][1], self._expression(*own["if"]), steps, [])]

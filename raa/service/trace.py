@@ -22,12 +22,15 @@ _LIMITS = (resource.RLIMIT_AS, resource.RLIMIT_CPU, resource.RLIMIT_FSIZE, resou
 _NICE, _THREADS, _RESIDENT, _BLOCKED, _IGNORED, _CAUGHT = 16, 17, 21, 29, 30, 31
 
 
-def trace() -> tuple[object, ...]:
-    """Return everything that two runs of a worker must find alike; takes a tenth of a millisecond after every run."""
+def trace() -> tuple[tuple[object, ...], int]:
+    """Return everything that two runs of a worker must find alike, and the memory it holds in bytes.
+
+    This takes a tenth of a millisecond after every run.
+    """
     mask = os.umask(0o22)
     os.umask(mask)
     facts = _facts()
-    return (
+    found = (
         os.readlink("/proc/self/cwd"),  # Path.cwd() fails once it has been deleted  # noqa: PTH115
         os.readlink("/proc/self/root"),  # noqa: PTH115
         mask,
@@ -42,11 +45,7 @@ def trace() -> tuple[object, ...]:
         (os.getresuid(), os.getresgid()),
         tuple(map(resource.getrlimit, _LIMITS)),
     )
-
-
-def memory() -> int:
-    """Return how much memory this process holds, in bytes."""
-    return _facts()[_RESIDENT] * _PAGE
+    return found, facts[_RESIDENT] * _PAGE
 
 
 def _facts() -> list[int]:

@@ -19,7 +19,7 @@ from raa.service.declared import FRESH, declared_by, pick
 from raa.service.frames import Channel
 from raa.service.invoke import Cancelled, build, invoke, open_marks
 from raa.service.link import Link
-from raa.service.trace import MEMORY, memory, trace
+from raa.service.trace import MEMORY, trace
 
 
 class Bound:
@@ -41,7 +41,7 @@ class Bound:
             self._instance, self._marks = build(self._given, self._link), open_marks(self._given)
             self._declared = declared_by(type(self._instance))
             self._link.send({"declared": self._declared})
-            self._trace, self._memory = trace(), memory()
+            self._trace, self._memory = trace()
         if run["method"] is None:
             return {"value": None}
         return {"value": invoke(self._instance, run, self._marks)}
@@ -55,7 +55,8 @@ class Bound:
         """Tell whether the process is as it was before its first run, and may be used for another."""
         if run["method"] and pick(self._declared, run["method"]).isolation == FRESH:
             return False
-        return trace() == self._trace and memory() - self._memory <= MEMORY and not cgroup.refused(self._group)
+        found, held = trace()
+        return found == self._trace and held - self._memory <= MEMORY and not cgroup.refused(self._group)
 
     def explain(self, error: BaseException) -> Values:
         """Describe an error as it crosses; one that comes of a limit names that."""
@@ -76,7 +77,7 @@ def serve(sock: socket.socket, log: int, group: Path | None) -> NoReturn:
     os.setsid()
     resource.setrlimit(resource.RLIMIT_CORE, (0, resource.getrlimit(resource.RLIMIT_CORE)[1]))
     _redirect(log)
-    channel = Channel(sock)
+    channel = Channel(sock, trusted=True)
     link = Link(channel)
     own = os.getpid()
     channel.send({"hello": own})
