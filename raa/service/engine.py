@@ -25,6 +25,7 @@ from raa.planning.rule import Rule
 from raa.protocols import Order, Values, WebSide
 from raa.rpath_error import InvalidInput, ItemNotFound, RaaError
 from raa.service.accounts import Accounts
+from raa.service.outcomes import recorded
 from raa.service.pool import Pool
 from raa.service.runner import Runner
 from raa.service.scheduler import Scheduler
@@ -282,7 +283,7 @@ class Engine:
         if not status["execId"] or status["state"] in UNFINISHED:
             raise ItemNotFound(f"Schedule {sched_id} has no result yet.")
         try:
-            return [False, self.runner.recorded(status["execId"])]
+            return [False, recorded(self.history, status["execId"])]
         except RaaError as error:
             if status["state"] in GOOD:
                 raise

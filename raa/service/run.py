@@ -9,7 +9,8 @@ from typing import TYPE_CHECKING, Any
 
 from raa.db.job import Job
 from raa.protocols import Values
-from raa.rpath_error import DeadlineExceeded, InvalidInput, OperationFailed, RaaError, RemoteError, from_wire, to_wire
+from raa.rpath_error import DeadlineExceeded, InvalidInput, RaaError, to_wire
+from raa.service.outcomes import outcome
 
 if TYPE_CHECKING:
     from raa.service.handle import Worker
@@ -117,7 +118,7 @@ class Run:
             # on a thread of its own: a web half that hangs must not keep this one from ending the run
             threading.Thread(target=self._answer, args=(message,), name="raa-call", daemon=True).start()
         elif "done" in message:
-            self.runner.ended(self, message["done"], self.last_events())
+            self.runner.endings.ended(self, message["done"], self.last_events())
 
     def note(self, kind: str, body: Values, at: float | None = None) -> None:
         """Keep an event until the next flush; of log lines only what the log has room for."""
@@ -184,7 +185,7 @@ class Run:
 
     def lost(self, reason: str) -> None:
         error: Values = {"class": "OperationFailed", "text": f"The run did not end: {reason}.", "fields": {}}
-        self.runner.ended(self, {"error": error, "clean": False, "lost": reason}, self.last_events())
+        self.runner.endings.ended(self, {"error": error, "clean": False, "lost": reason}, self.last_events())
 
     def _answer(self, message: dict[str, Any]) -> None:
         answer = self.answer(message["call"], message["args"], message["kwargs"])
@@ -203,22 +204,3 @@ class Run:
         except BaseException as error:  # noqa: BLE001 - whatever a web half raises, the method waits for an answer
             self.runner.log_failure(self.job, error)
             return {"error": to_wire(error)}
-
-
-def outcome(state: str, value: Any, error: Values | None) -> Any:
-    """Return a finished run's value, or raise what ended it."""
-    if error is not None:
-        raise from_wire(error)
-    if state in ("succeeded", "warnings"):
-        return value
-    raise OperationFailed(f"The run ended as {state}.")
-
-
-def explain(error: Values | None) -> str:
-    """Return the sentence that a page shows for an error as it crossed."""
-    if not error:
-        return ""
-    shown = from_wire(error)
-    if isinstance(shown, RemoteError) and shown.original and shown.original != str(shown):
-        return f"{shown.original}: {shown}"
-    return str(shown)

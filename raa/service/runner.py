@@ -6,12 +6,10 @@ import logging
 import threading
 import time
 from collections.abc import Callable, Sequence
-from functools import partial
 from typing import Any
 
 from raa import values
 from raa.clock import Clock
-from raa.constants import UNFINISHED
 from raa.db.history import History
 from raa.db.job import AWAITED, LONG, Job
 from raa.db.ledger import Ledger
@@ -19,15 +17,17 @@ from raa.planning.blackout import Blackout, closed_at
 from raa.planning.policy import Policy
 from raa.planning.queue import Queue
 from raa.protocols import Values, WebSide
-from raa.rpath_error import DeadlineExceeded, OperationFailed, RaaError, to_wire
+from raa.rpath_error import OperationFailed, RaaError, to_wire
 from raa.service import recovery
 from raa.service.begun import Begun
 from raa.service.declarations import Declarations
+from raa.service.endings import Endings
 from raa.service.handle import Worker
 from raa.service.inline import InlinePool, InlineWorker
 from raa.service.joblog import Logs
+from raa.service.outcomes import recorded
 from raa.service.pool import Pool
-from raa.service.run import Run, explain, outcome
+from raa.service.run import Run
 from raa.service.teller import Teller
 
 log = logging.getLogger("raa.service")
@@ -62,13 +62,12 @@ class Runner:
         #: the blackouts of all schedules
         self.blackouts: Callable[[], Sequence[Blackout]] = tuple
         self.teller = Teller(history)
+        self.endings = Endings(self)
         self.stopping = False
         self._bind = bind
         self._timeouts = {AWAITED: call_timeout, LONG: timeout}
         self._lock = threading.Lock()
         self._open: dict[int, Run] = {}
-        #: ends of runs that the ledger could not take when they came
-        self._unwritten: list[Callable[[], object]] = []
         self._dispatching = threading.local()
 
     def now(self) -> float:
@@ -158,7 +157,9 @@ class Runner:
             if run.exec_id in taken:
                 self._launch(run)
             else:
-                self._forget(run)
+                with self._lock:
+                    self.queue.leave(run.exec_id)
+                self.forget(run)
         return True
 
     def _launch(self, run: Run) -> None:
@@ -172,7 +173,7 @@ class Runner:
             worker = self.inline.take(job.plugin) if inline else self.pool.take(job.plugin, job.method)
             if not run.begin(worker):
                 self._give_back(worker, True)
-                self._finish(run, *(run.stopping or ("cancelled", "")))
+                self.endings.finish(run, *(run.stopping or ("cancelled", "")))
                 return
             worker.start(
                 run,
@@ -181,7 +182,7 @@ class Runner:
                  "optional": job.method == "cleanUp"},
             )  # fmt: skip
         except Exception as error:  # noqa: BLE001 - whoever pokes the queue is not to blame for this run
-            self._finish(run, "interrupted" if self.stopping else "failed", error=to_wire(error))
+            self.endings.finish(run, "interrupted" if self.stopping else "failed", error=to_wire(error))
 
     def _give_back(self, worker: Worker | InlineWorker, clean: bool) -> None:
         if isinstance(worker, InlineWorker):
@@ -194,24 +195,12 @@ class Runner:
 
         Returns the seconds until a waiting run may begin, None if none waits for a time.
         """
-        self._write_late()
+        self.endings.write_late()
         self.inline.tend()
         self.dispatch()
         with self._lock:
             begin = self.queue.next_begin()
         return None if begin is None else begin - self.now()
-
-    def _write_late(self) -> None:
-        with self._lock:
-            unwritten, self._unwritten = self._unwritten, []
-        while unwritten:
-            try:
-                unwritten[0]()
-            except Exception:  # noqa: BLE001 - it was logged when it came up
-                with self._lock:
-                    self._unwritten += unwritten
-                break
-            del unwritten[0]
 
     # -- runs speak
 
@@ -229,84 +218,7 @@ class Runner:
             log.exception("%s: run %d: events could not be recorded", run.job.plugin, run.exec_id)
         self.notify(run)
 
-    def ended(self, run: Run, done: dict[str, Any], events: Sequence[tuple[float, str, Values]]) -> None:
-        """Write the end of a run and let its worker go on or go."""
-        self.ledger.database.give_way()
-        error: Values | None = done.get("error")
-        stopping = run.stopping
-        if stopping and stopping[0] == "interrupted" and "value" in done:
-            stopping = None  # raa is being stopped, and this one has finished within the grace
-        if stopping:
-            state, reason = stopping
-            error = {"class": "OperationFailed", "text": f"The run was ended: {reason}.", "fields": {}}
-        elif error is not None or done.get("cancelled"):
-            state, reason = "failed", explain(error) or "its process was told to end from outside"
-            error = error or {"class": "OperationFailed", "text": reason, "fields": {}}
-        else:
-            state, reason = ("warnings" if done.get("warned") else "succeeded"), ""
-        # ordered before the end is written: what stops us between the two must not forget it
-        after = recovery.clean_up(self, run.job) if "lost" in done or stopping else None
-        self._finish(run, state, reason, error, done, events)
-        if after:
-            self.take_in([after])
-
-    def _finish(
-        self,
-        run: Run,
-        state: str,
-        reason: str = "",
-        error: Values | None = None,
-        done: dict[str, Any] | None = None,
-        events: Sequence[tuple[float, str, Values]] = (),
-        prompt: bool = False,
-    ) -> None:
-        done, job, now = done or {}, run.job, self.now()
-        value = done.get("value")
-        message = done.get("text") or (None if state in ("succeeded", "warnings") else (explain(error) or reason))
-        if state == "cancelled":
-            message = "Cancelled " + reason
-        if state in ("failed", "timed_out"):
-            log.warning("%s: run %d (%s) %s: %s", job.plugin, job.exec_id, job.method, state, message)
-        again = _again(job, state, now) if state in ("failed", "timed_out") and not self.stopping else None
-        if state == "interrupted":
-            again = recovery.anew(self, job, now, ask=False)
-        write: dict[str, Any] = {
-            "reason": reason or explain(error), "message": None if message is None else str(message),
-            "result": values.to_json(value) if value is not None else None, "error": error, "again": again,
-            "events": events, "progress": run.progress,
-        }  # fmt: skip
-
-        def written(further: int | None, failure: BaseException | None) -> None:
-            if failure is not None:
-                log.error("%s: the end of run %d cannot be written yet", job.plugin, job.exec_id, exc_info=failure)
-                late = partial(self._finish_late, run, state, now, write)
-                with self._lock:
-                    self._unwritten.append(late)
-            run.end(state, value, error)
-            with self._lock:
-                self._open.pop(job.exec_id, None)
-            self.notify(run)
-            self.teller.ended(job.exec_id, job.kind)
-            if further:
-                self.take_in([job.again(further, again or now)])
-
-        if prompt or job.lane == AWAITED:  # somebody waits for it
-            try:
-                further = self.ledger.finish(job.exec_id, state, now, **write)
-            except Exception as failure:  # noqa: BLE001 - it is kept and written later
-                written(None, failure)
-            else:
-                written(further, None)
-        else:
-            self.ledger.finish_soon(job.exec_id, state, now, written, **write)
-        self._leave(run, bool(done.get("clean")) and not run.stopping)
-
-    def _finish_late(self, run: Run, state: str, now: float, write: dict[str, Any]) -> None:
-        further = self.ledger.finish(run.exec_id, state, now, **write)
-        if further:
-            self.take_in([run.job.again(further, write["again"])])
-
-    def _leave(self, run: Run, clean: bool) -> None:
+    def leave(self, run: Run, clean: bool) -> None:
         """Free the run's place and worker; what starts in them is claimed after the end that waits to be written."""
         if run.worker:
             self._give_back(run.worker, clean)
@@ -315,11 +227,11 @@ class Runner:
             self.queue.leave(run.exec_id)
         self.dispatch()
 
-    def _forget(self, run: Run) -> None:
+    def forget(self, run: Run) -> None:
+        """Hold the run open no longer: its end is written, or somebody else has it."""
         with self._lock:
             self._open.pop(run.exec_id, None)
-            self.queue.leave(run.exec_id)
-        self.notify()
+        self.notify(run)
 
     def log_trace(self, job: Job, text: str) -> None:
         log.warning("%s: run %d (%s) raised:\n%s", job.plugin, job.exec_id, job.method, text)
@@ -346,20 +258,7 @@ class Runner:
         run = self._open.get(exec_id)
         if run is not None:
             return run.wait(timeout)
-        return self.recorded(exec_id)
-
-    def recorded(self, exec_id: int) -> Any:
-        """Return a finished run's value as the ledger has it, or raise."""
-        row = self.history.outcome(exec_id)
-        if row is None:
-            return self.history.execution(exec_id)  # raises that there is none
-        if row["state"] in UNFINISHED:
-            raise DeadlineExceeded(f"Run {exec_id} has not ended.")
-        return outcome(
-            row["state"],
-            values.stored(row["result"]) if row["result"] else None,
-            values.stored(row["error"]) if row["error"] else None,
-        )
+        return recorded(self.history, exec_id)
 
     def waits_for(self, exec_id: int) -> tuple[str, float | str] | None:
         """Say what a run waits for, as `Queue.reason` does; None for one that does not wait."""
@@ -374,7 +273,7 @@ class Runner:
         if run is None or run.stopping:
             return False
         if waiting:
-            self._finish(run, "cancelled", f"by {who}", prompt=True)
+            self.endings.finish(run, "cancelled", f"by {who}", prompt=True)
             return True
         try:
             self.ledger.cancelling(exec_id, who)
@@ -402,13 +301,5 @@ class Runner:
         for run in runs:
             run.wait_end(2.0)
         self.inline.stop()
-        self._write_late()
+        self.endings.write_late()
         self.teller.stop()
-
-
-def _again(job: Job, state: str, now: float) -> float | None:
-    try:
-        policy = Policy.from_values(job.policy)
-    except RaaError:  # the schedule was changed to nonsense; it is shown as broken
-        return None
-    return policy.again_at(state, job.attempt, now)

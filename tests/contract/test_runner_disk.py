@@ -29,7 +29,7 @@ def printed(service: Engine, release: Path) -> int:
 
 
 def unwritten(service: Engine) -> list[object]:
-    return service.runner._unwritten
+    return service.runner.endings.unwritten
 
 
 def test_a_run_can_be_stopped_while_nothing_can_be_written(service: Engine, tmp_path: Path) -> None:

@@ -84,7 +84,8 @@ def test_what_is_done_behind_the_ledgers_back_is_counted(
     def meddle() -> None:
         with box.ledger() as database, database.write() as session:
             chosen = session.value("SELECT min(id) FROM execution WHERE state=?", state)
-            assert session.changed("UPDATE execution SET state=? WHERE id=?", meddled, chosen)
+            ended = None if meddled == "queued" else 1.0
+            assert session.changed("UPDATE execution SET state=?, ended=? WHERE id=?", meddled, ended, chosen)
 
     score = play(box, 40, meddle).score()
 

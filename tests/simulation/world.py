@@ -285,7 +285,7 @@ class World:
             left = worker.run.overdue() if worker.run is not None else None
             if left is not None:
                 waits.append(left)
-        if self.full or self.engine.runner._unwritten:
+        if self.full or self.engine.runner.endings.unwritten:
             waits.append(SLICE)
         return self.clock.elapsed + max(0.002, min(waits))
 
