@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Sequence
-from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
 from raa.db.job import Job
@@ -45,13 +44,22 @@ class Run:
         self._kill_at: float | None = None
         self._flushed = 0.0
         self._lock = threading.Lock()
-        self._done = threading.Event()
+        self._ended = False
+        #: made for the first who waits; most runs nobody waits for
+        self._end: threading.Event | None = None
+        #: made for the first line
+        self._lines: JobLog | None = None
+        self._over = False
         self._value: Any = None
         self._error: Values | None = None
 
-    @cached_property
+    @property
     def _log(self) -> JobLog:
-        return self.runner.logs.of(self.job.exec_id, self.log_bytes)  # thousands may wait, and none of them has one
+        if self._lines is None:
+            self._lines = self.runner.logs.of(self.job.exec_id, self.log_bytes)
+            if self._over:
+                self._lines.close(self.runner.now())  # a line that comes after the last ones is not kept
+        return self._lines
 
     # -- what the queue needs to know
 
@@ -79,21 +87,27 @@ class Run:
 
     def wait(self, timeout: float) -> Any:
         """Return the method's value or raise what it raised; `DeadlineExceeded` when the time is over first."""
-        if not self._done.wait(timeout):
+        if not self.wait_end(timeout):
             raise DeadlineExceeded(
                 f"{self.job.plugin} {self.job.method} has not answered within {timeout:g} s. "
                 f"It goes on as run {self.job.exec_id}; its result will be there."
             )
         return outcome(self.state, self._value, self._error)
 
-    def wait_end(self, timeout: float) -> None:
-        """Wait until its end is written, or the time is over."""
-        self._done.wait(timeout)
+    def wait_end(self, timeout: float) -> bool:
+        """Wait until its end is written; False if the time is over first."""
+        with self._lock:
+            if self._ended:
+                return True
+            end = self._end = self._end or threading.Event()
+        return end.wait(timeout)
 
     def end(self, state: str, value: Any = None, error: Values | None = None) -> None:
         with self._lock:
             self.state, self._value, self._error = state, value, error
-            self._done.set()
+            self._ended = True
+            if self._end is not None:
+                self._end.set()
 
     # -- its worker speaks (on the worker's thread)
 
@@ -135,12 +149,15 @@ class Run:
         return events
 
     def last_events(self) -> list[tuple[float, str, Values]]:
-        self._events += self._log.close(self.runner.now())
+        self._over = True
+        if self._lines is not None:
+            self._events += self._lines.close(self.runner.now())
         return self.take_events()
 
     def flush(self) -> None:
         events = self.take_events()
-        self._log.flush()
+        if self._lines is not None:
+            self._lines.flush()
         self._flushed = self.runner.monotonic()
         if events:
             self.runner.record(self, events)
@@ -175,7 +192,7 @@ class Run:
     def stop(self, state: str, reason: str) -> bool:
         """Ask the method to stop; the worker's thread kills it when the grace is over. False if it has ended."""
         with self._lock:  # so that the signal cannot reach the worker's next run
-            if self._done.is_set() or self.stopping:
+            if self._ended or self.stopping:
                 return False
             self.stopping = (state, reason)
             self._kill_at = self.runner.monotonic() + GRACE
