@@ -222,7 +222,7 @@ def dues(rule: Rule, after: datetime, until: datetime) -> list[datetime]:
 def _daily(rule: Rule, after: datetime, until: datetime) -> list[datetime]:
     """Walk the days: a time left out comes later by the gap, one that comes twice means the first (PEP 495)."""
     zone = ZoneInfo(rule.zone)
-    clock = rule.start.astimezone(zone).time()
+    clock = rule.start.astimezone(zone).time().replace(fold=0)  # it may be the second of two
     day: date = max(after, rule.start).astimezone(zone).date() - timedelta(days=2)
     found = []
     while True:
