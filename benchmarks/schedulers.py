@@ -166,9 +166,9 @@ def _judge_latency(name: str, found: Found) -> Verdict:
     if p50 is None or p99 is None:
         return "", None
     if name == INLINE and wal50 and wal99 and floor:
-        if floor / 2 > SLOW_COMMIT:  # APScheduler syncs nothing, so a slow disk is a relief to it alone
-            bar = f"p50 <= 1.0 x APS3 WAL or <= floor + {ALLOWED:g} ms (slow disk), p99 <= 1.5 x APS3 WAL"
-            return bar, p50 <= max(wal50, floor + ALLOWED) and p99 <= 1.5 * wal99
+        if floor / 2 > SLOW_COMMIT:
+            bar = f"p50 <= floor + {ALLOWED:g} ms (slow disk), p99 <= 1.5 x APS3 WAL"
+            return bar, p50 <= floor + ALLOWED and p99 <= 1.5 * wal99
         return "p50 <= 1.0 x, p99 <= 1.5 x APS3 WAL", p50 <= wal50 and p99 <= 1.5 * wal99
     best = _best(found, "p50 ms", False, ("yes",))
     if name == POOLED and best:
