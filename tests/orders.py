@@ -7,18 +7,21 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
-from raa.app import build_service, load_settings
+from raa.app import App, build_service, load_settings
 from raa.clock import Clock
 from raa.constants import UNFINISHED
 from raa.protocols import Order, Service, Values
 from raa.service import kernel
 from raa.service.engine import Engine
+from raa.testing.client import Client
 from raa.testing.console import wait_for
 
 PLUGINS = Path(__file__).parent / "plugins"
 OPTIONS = {"plugins.dirs": [str(PLUGINS)]}
 TOY = "/toy/Toy"
 START = "2026-01-01T00:00:00+00:00"
+#: the promise is 10 s; a busy machine may take five times as long
+KILLED_WITHIN = 50.0
 
 
 def rule(kind: str = "now", start: str = START, zone: str = "UTC", **fields: Any) -> Values:
@@ -113,3 +116,17 @@ def waiting(service: Service, folder: Path, count: int = 0, **options: Any) -> I
     finally:
         gate.open()
         states(service, gate.ids)
+
+
+def wait_cleaned(state: Path, exec_id: int) -> None:
+    """Wait until the toy's clean-up was called for a run."""
+    wait_for((state / f"cleaned-{exec_id}").exists, 20, f"the clean-up after run {exec_id}")
+
+
+def logged(service: Service, exec_id: int) -> list[str]:
+    return [event["body"]["text"] for event in service.events(exec_id, limit=100_000) if event["kind"] == "log"]
+
+
+def assert_console_goes_on(console: App) -> None:
+    assert call(console.engine, "echo", "alive") == "alive"
+    assert Client(console.server.port).get("/healthz").json()["status"] == "ok"

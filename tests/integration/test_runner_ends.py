@@ -5,17 +5,25 @@ from __future__ import annotations
 from pathlib import Path
 
 import pytest
-from orders import call, ended, gone, number_in, run, states, waiting
+from orders import (
+    KILLED_WITHIN,
+    assert_console_goes_on,
+    call,
+    ended,
+    gone,
+    logged,
+    number_in,
+    run,
+    states,
+    wait_cleaned,
+    waiting,
+)
 
 from raa.app import App
 from raa.protocols import Service
 from raa.rpath_error import OperationFailed
 from raa.service import kernel
-from raa.testing.client import Client
 from raa.testing.console import wait_for
-
-#: the promise is 10 s; a busy machine may take five times as long
-KILLED_WITHIN = 50.0
 
 
 @pytest.fixture
@@ -26,20 +34,6 @@ def service(console: App) -> Service:
 @pytest.fixture
 def state(console: App) -> Path:
     return console.settings.state
-
-
-def wait_cleaned(state: Path, exec_id: int) -> None:
-    """Wait until the toy's clean-up was called for a run."""
-    wait_for((state / f"cleaned-{exec_id}").exists, 20, f"the clean-up after run {exec_id}")
-
-
-def logged(service: Service, exec_id: int) -> list[str]:
-    return [event["body"]["text"] for event in service.events(exec_id, limit=100_000) if event["kind"] == "log"]
-
-
-def assert_console_goes_on(console: App) -> None:
-    assert call(console.engine, "echo", "alive") == "alive"
-    assert Client(console.server.port).get("/healthz").json()["status"] == "ok"
 
 
 # -- by its limit

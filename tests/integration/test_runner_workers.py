@@ -10,16 +10,23 @@ from contextlib import ExitStack
 from pathlib import Path
 
 import pytest
-from orders import call, ended, gone, number_in, run, running_service, states, waiting
+from orders import (
+    assert_console_goes_on,
+    call,
+    ended,
+    gone,
+    number_in,
+    run,
+    running_service,
+    states,
+    wait_cleaned,
+    waiting,
+)
 
 from raa.app import App
 from raa.db.job import LONG
 from raa.protocols import Service
-from raa.testing.client import Client
 from raa.testing.console import wait_for
-
-#: the promise is 10 s; a busy machine may take five times as long
-KILLED_WITHIN = 50.0
 
 
 @pytest.fixture
@@ -30,20 +37,6 @@ def service(console: App) -> Service:
 @pytest.fixture
 def state(console: App) -> Path:
     return console.settings.state
-
-
-def wait_cleaned(state: Path, exec_id: int) -> None:
-    """Wait until the toy's clean-up was called for a run."""
-    wait_for((state / f"cleaned-{exec_id}").exists, 20, f"the clean-up after run {exec_id}")
-
-
-def logged(service: Service, exec_id: int) -> list[str]:
-    return [event["body"]["text"] for event in service.events(exec_id, limit=100_000) if event["kind"] == "log"]
-
-
-def assert_console_goes_on(console: App) -> None:
-    assert call(console.engine, "echo", "alive") == "alive"
-    assert Client(console.server.port).get("/healthz").json()["status"] == "ok"
 
 
 def test_a_clean_worker_is_used_again_and_a_dirty_one_is_not(service, tmp_path):
